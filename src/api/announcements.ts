@@ -1,0 +1,98 @@
+/**
+ * Who was told of which firmware. A device asks for the version first and for the bytes then: it
+ * takes what it was told of, or breaks.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { LRUCache } from "lru-cache";
+import type { FirmwareName } from "../firmware/firmware.ts";
+
+/**
+ * So many announcements are remembered, the latest ones. Each takes about 300 bytes, so 20,000 take
+ * 6 MB, and are those of the last minute of a fleet of 10,000 that asks every half minute.
+ */
+const ANNOUNCEMENTS_LIMIT = 20_000;
+
+/**
+ * A connection is known by its address and port only; after so long without an announcement the
+ * port may be another device's.
+ */
+const CONNECTION_MS = 10 * 60 * 1000;
+
+/** So much of a forwarded address is looked at. */
+const FORWARDED_LENGTH = 100;
+
+/** Options of {@linkcode Announcements}. */
+export interface AnnouncementsOptions {
+  /** How long a client is served what it was told of on whatever connection, in milliseconds. */
+  readonly holdMs: number;
+  /** A steady clock in milliseconds. @default performance.now */
+  readonly now?: () => number;
+}
+
+/** Whom an announcement was made to. */
+interface Client {
+  /** Its address. */
+  readonly address: string;
+  /** Its connection; undefined behind a proxy, whose connections serve many clients. */
+  readonly connection: string | undefined;
+}
+
+/** Remembers what each client was told. */
+export class Announcements {
+  readonly #byAddress: LRUCache<string, FirmwareName>;
+  readonly #byConnection: LRUCache<string, FirmwareName>;
+
+  /** @param options How long, and by which clock. */
+  constructor({ holdMs, now = () => performance.now() }: AnnouncementsOptions) {
+    // Resolution 0: an injected clock is asked each time, and no timer is left running.
+    const common = { max: ANNOUNCEMENTS_LIMIT, perf: { now }, ttlResolution: 0 };
+    this.#byAddress = new LRUCache({ ...common, ttl: holdMs });
+    this.#byConnection = new LRUCache({ ...common, ttl: CONNECTION_MS });
+  }
+
+  /**
+   * @param c The request for the version.
+   * @param device Whose.
+   * @param firmware What it is told of.
+   */
+  remember(c: Context, device: string, { tag, version, digest }: FirmwareName): void {
+    const { address, connection } = clientOf(c);
+    const name = { tag, version, digest };
+    this.#byAddress.set(`${address} ${device}`, name);
+    if (connection !== undefined) this.#byConnection.set(`${connection} ${device}`, name);
+  }
+
+  /**
+   * @param c The request for the bytes.
+   * @param device Whose.
+   * @returns What this client was told of last, on this connection or else from this address.
+   */
+  recall(c: Context, device: string): FirmwareName | undefined {
+    const { address, connection } = clientOf(c);
+    const onConnection = connection && this.#byConnection.get(`${connection} ${device}`);
+    return onConnection || this.#byAddress.get(`${address} ${device}`);
+  }
+
+  /**
+   * @param c A request for bytes that can no longer be had.
+   * @param device Whose: the client is free to get the newest.
+   */
+  forget(c: Context, device: string): void {
+    const { address, connection } = clientOf(c);
+    this.#byAddress.delete(`${address} ${device}`);
+    if (connection !== undefined) this.#byConnection.delete(`${connection} ${device}`);
+  }
+}
+
+/** A forged header only misleads whoever forges it. */
+function clientOf(c: Context): Client {
+  const peer = (c.env as Partial<Deno.ServeHandlerInfo> | undefined)?.remoteAddr;
+  const [hostname, port] = peer?.transport === "tcp" ? [peer.hostname, peer.port] : ["local", 0];
+  const forwarded = c.req.header("x-forwarded-for") ?? c.req.header("forwarded");
+  return forwarded === undefined
+    ? { address: hostname, connection: `${hostname} ${port}` }
+    : { address: `${hostname} ${forwarded.slice(0, FORWARDED_LENGTH)}`, connection: undefined };
+}

@@ -1,0 +1,95 @@
+/**
+ * How answers look on the wire. Devices in the field read them with a few lines of code each: they
+ * ignore status and headers, know no chunks, and have little memory.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { type ErrorCode, ServiceError } from "../errors.ts";
+
+/** The only place where a code becomes a status. */
+const STATUSES = {
+  "device-invalid": 400,
+  "firmware-unknown": 404,
+  "firmware-gone": 503,
+  "artifact-invalid": 502,
+  "source-unavailable": 502,
+  "source-timeout": 504,
+  "source-refused": 502,
+  "source-invalid": 502,
+} as const satisfies Record<ErrorCode, number>;
+
+/** When a device may ask again where the source did not say: most outages outlast a few seconds. */
+const RETRY_AFTER_SECONDS = 30;
+
+/** No device is sent away for longer, whatever the source says. */
+const RETRY_AFTER_LIMIT_SECONDS = 3600;
+
+const encoder = new TextEncoder();
+
+/** What an answer consists of. */
+export interface Answer {
+  /** HTTP status. */
+  readonly status: number;
+  /** The whole body. */
+  readonly body: string | Uint8Array<ArrayBuffer>;
+  /** Headers beside `content-length`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Builds an answer with its true length, also to HEAD.
+ *
+ * @param c The request.
+ * @param answer What to say.
+ * @returns The response.
+ */
+export function answer(c: Context, { status, body, headers }: Answer): Response {
+  const bytes = typeof body === "string" ? encoder.encode(body) : body;
+  return new Response(c.req.method === "HEAD" ? null : bytes, {
+    status,
+    headers: { ...headers, "content-length": String(bytes.length) },
+  });
+}
+
+/**
+ * Builds an answer of plain text.
+ *
+ * @param c The request.
+ * @param answer What to say.
+ * @returns The response.
+ */
+export function text(c: Context, { headers, ...rest }: Answer): Response {
+  const type = { "content-type": "text/plain; charset=utf-8" };
+  return answer(c, { ...rest, headers: { ...type, ...headers } });
+}
+
+/**
+ * Builds an answer that says in one sentence what is wrong. The two line breaks at its end let
+ * devices stop reading that wait for a third line.
+ *
+ * @param c The request.
+ * @param answer Status, sentence and headers.
+ * @returns The response.
+ */
+export function failure(c: Context, answer: Answer & { readonly body: string }): Response {
+  return text(c, { ...answer, body: `${answer.body}\n\n` });
+}
+
+/**
+ * Builds the answer to an error.
+ *
+ * @param c The request.
+ * @param error What went wrong.
+ * @returns The response, with `retry-after` where a later request may succeed.
+ */
+export function serviceFailure(c: Context, error: ServiceError): Response {
+  const status = STATUSES[error.code];
+  const seconds = Math.min(
+    Math.max(error.retryAfterSeconds ?? RETRY_AFTER_SECONDS, 1),
+    RETRY_AFTER_LIMIT_SECONDS,
+  );
+  const headers = status >= 500 ? { "retry-after": String(seconds) } : undefined;
+  return failure(c, { status, body: error.message, ...(headers && { headers }) });
+}

@@ -1,0 +1,90 @@
+/**
+ * What devices ask.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { isServiceError, ServiceError } from "../errors.ts";
+import type { Firmware } from "../firmware/firmware.ts";
+import type { FirmwareManager } from "../firmware/manager.ts";
+import type { Announcements } from "./announcements.ts";
+import { answer, text } from "./answers.ts";
+
+/** What the endpoints work with. */
+export interface EndpointOptions {
+  /** Answers which firmware a device may have. */
+  readonly manager: Pick<FirmwareManager, "get" | "getAnnounced">;
+  /** Remembers what clients were told. */
+  readonly announcements: Announcements;
+}
+
+/**
+ * `GET /version?device=X`: version, CRC-32 in decimal and size in bytes, each on a line.
+ *
+ * @param c The request.
+ * @param options What it works with.
+ * @returns The answer.
+ * @throws {ServiceError} As the manager does.
+ */
+export async function version(c: Context, options: EndpointOptions): Promise<Response> {
+  const device = deviceOf(c);
+  const firmware = await options.manager.get(device);
+  // HEAD shows no version, so it announces none.
+  if (c.req.method === "GET") options.announcements.remember(c, device, firmware);
+  // No line break at the end: the Rust OtaFlux sends none, and devices parse what it sends.
+  return text(c, { status: 200, body: `${firmware.version}\n${firmware.crc32}\n${firmware.size}` });
+}
+
+/**
+ * `GET /firmware?device=X`: the bytes of the firmware that this client was told of, or the newest.
+ *
+ * @param c The request.
+ * @param options What it works with.
+ * @returns The answer.
+ * @throws {ServiceError} As the manager does.
+ */
+export async function firmware(c: Context, options: EndpointOptions): Promise<Response> {
+  const { bytes } = await choose(c, options);
+  return answer(c, {
+    status: 200,
+    body: bytes,
+    headers: { "content-type": "application/octet-stream" },
+  });
+}
+
+/**
+ * `GET /health`: says that the process answers.
+ *
+ * @param c The request.
+ * @returns An empty answer of status 200.
+ */
+export function health(c: Context): Response {
+  return text(c, { status: 200, body: "" });
+}
+
+async function choose(
+  c: Context,
+  { manager, announcements }: EndpointOptions,
+): Promise<Firmware> {
+  const device = deviceOf(c);
+  const announced = announcements.recall(c, device);
+  if (announced === undefined) return await manager.get(device);
+  try {
+    return await manager.getAnnounced(device, announced);
+  } catch (error) {
+    if (isServiceError(error, "firmware-gone")) announcements.forget(c, device);
+    throw error;
+  }
+}
+
+function deviceOf(c: Context): string {
+  const [device, ...others] = c.req.queries("device") ?? [];
+  if (!device) {
+    throw new ServiceError("device-invalid", "Missing required query parameter: 'device'");
+  }
+  if (others.length > 0) {
+    throw new ServiceError("device-invalid", "Query parameter 'device' is given more than once");
+  }
+  return device;
+}

@@ -1,0 +1,73 @@
+/**
+ * The API listener's routes.
+ *
+ * @module
+ */
+
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { describeError, isServiceError } from "../errors.ts";
+import { logger } from "../log.ts";
+import { failure, serviceFailure } from "./answers.ts";
+import { type EndpointOptions, firmware, health, version } from "./endpoints.ts";
+
+const log = logger("api");
+
+/** Options of {@linkcode createRouter}. */
+export interface RouterOptions extends EndpointOptions {
+  /** Sees each request and its answer. */
+  readonly observe: MiddlewareHandler;
+}
+
+type Handler = (c: Context, options: RouterOptions) => Response | Promise<Response>;
+
+/** Which path answers which method. HEAD goes with GET: `answer` leaves the body out. */
+const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  "/health": { GET: health },
+  "/version": { GET: version },
+  "/firmware": { GET: firmware },
+};
+
+/**
+ * Builds the application that devices talk to.
+ *
+ * @param options What the endpoints work with.
+ * @returns The application; its environment is what `Deno.serve` tells of a request.
+ */
+export function createRouter(options: RouterOptions): Hono {
+  const app = new Hono();
+  app.use(options.observe);
+  for (const [path, handlers] of Object.entries(ROUTES)) {
+    for (const [method, handler] of Object.entries(handlers)) {
+      app.on(method, path, (c) => handler(c, options));
+    }
+    app.all(path, (c) => methodNotAllowed(c, Object.keys(handlers)));
+  }
+  app.notFound((c) => {
+    const paths = Object.keys(ROUTES).join(", ");
+    return failure(c, { status: 404, body: `There is nothing at this path, only at ${paths}` });
+  });
+  app.onError((error, c) => answerError(c, error));
+  return app;
+}
+
+function methodNotAllowed(c: Context, methods: readonly string[]): Response {
+  const allow = methods.flatMap((method) => method === "GET" ? ["GET", "HEAD"] : [method]);
+  const list = allow.join(", ");
+  return failure(c, {
+    status: 405,
+    body: `Method is not allowed here, want ${list}`,
+    headers: { allow: list },
+  });
+}
+
+function answerError(c: Context, error: Error): Response {
+  const request = { path: c.req.path, device: c.req.query("device")?.slice(0, 255) };
+  if (!isServiceError(error)) {
+    log.error("Request failed for an unknown reason", { ...request, error: error.stack });
+    return failure(c, { status: 500, body: "Internal error" });
+  }
+  const details = { ...request, code: error.code, reason: describeError(error) };
+  const isOurs = ["device-invalid", "firmware-unknown"].includes(error.code);
+  log[isOurs ? "debug" : "warn"]("Request cannot be answered", details);
+  return serviceFailure(c, error);
+}

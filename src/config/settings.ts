@@ -1,0 +1,147 @@
+/**
+ * Every setting, once: flag, environment variable, help, error and type follow from this table.
+ *
+ * @module
+ */
+
+import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
+import * as kinds from "./values.ts";
+import type { ValueKind } from "./values.ts";
+
+/** One setting. Its key in {@linkcode SETTINGS} gives the flag and the variable their names. */
+export interface Setting {
+  /** What the value is, for the help's placeholder; a flag without one is a switch. */
+  readonly value?: string;
+  /** What it does, in half a sentence. */
+  readonly help: string;
+  /** How the value is read. */
+  readonly kind: ValueKind<unknown>;
+  /** The default, as one would write it; without one the setting is off. */
+  readonly default?: string;
+  /** Whether the value is kept out of every message. */
+  readonly isSecret?: boolean;
+}
+
+/** All settings, in the order of the help. */
+export const SETTINGS = {
+  registryUrl: {
+    value: "url",
+    help: "OCI registry to read firmware from",
+    kind: kinds.registryUrl,
+  },
+  repositoryPrefix: {
+    value: "name",
+    help: "what precedes the device id in a repository's name",
+    kind: kinds.text,
+  },
+  registryUsername: {
+    value: "name",
+    help: "user of the registry; anonymous without",
+    kind: kinds.text,
+  },
+  registryPassword: {
+    value: "secret",
+    help: "password or access token of the user",
+    kind: kinds.text,
+    isSecret: true,
+  },
+  registryPasswordFile: {
+    value: "path",
+    help: "file that holds the password, such as a systemd credential or a Docker secret",
+    kind: kinds.path,
+  },
+  registryInsecure: {
+    help: "use http instead of https for the registry",
+    kind: kinds.boolean,
+    default: "false",
+  },
+  registryCaCertPath: {
+    value: "path",
+    help: "PEM file of a private certificate authority to trust for the registry",
+    kind: kinds.path,
+  },
+  registryTimeout: {
+    value: "duration",
+    help: "how long the registry may make no progress",
+    kind: kinds.duration({ minMs: 1 }),
+    default: "30s",
+  },
+  layoutDir: {
+    value: "path",
+    help:
+      "folder of OCI image layouts, one per device, to read firmware from instead of a registry",
+    kind: kinds.path,
+  },
+  listenAddr: {
+    value: "address",
+    help: "where devices are answered",
+    kind: kinds.listenAddress,
+    default: "0.0.0.0:8080",
+  },
+  metricsListenAddr: {
+    value: "address",
+    help: "where Prometheus metrics are served",
+    kind: kinds.listenAddress,
+    default: "0.0.0.0:9090",
+  },
+  cacheSize: {
+    value: "devices",
+    help: "how many devices are kept in memory, the least recently used goes first",
+    kind: kinds.wholeNumber("devices", { min: 1, max: 1_000_000 }),
+    default: "100",
+  },
+  refreshInterval: {
+    value: "duration",
+    help: "how long an answer is served without asking the registry again; 0 asks on every request",
+    kind: kinds.duration({ minMs: 0 }),
+    default: "60s",
+  },
+  maxFirmwareSize: {
+    value: "size",
+    help: "larger firmware is refused before it is downloaded",
+    kind: kinds.bytes,
+    default: "256MiB",
+  },
+  logLevel: {
+    value: "level",
+    help: "the least important records that are logged",
+    kind: kinds.oneOf(LOG_LEVELS),
+    default: "info",
+  },
+  logFormat: {
+    value: "format",
+    help: "how a record looks: a line for people or a JSON object",
+    kind: kinds.oneOf(LOG_FORMATS),
+    default: "text",
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+/** A key of {@linkcode SETTINGS}. */
+export type SettingKey = keyof typeof SETTINGS;
+
+/** All settings' values by their keys; undefined is off. */
+export type SettingValues = {
+  readonly [K in SettingKey]:
+    | ReturnType<(typeof SETTINGS)[K]["kind"]["parse"]>
+    | ((typeof SETTINGS)[K] extends { readonly default: string } ? never : undefined);
+};
+
+/**
+ * The flag of a setting.
+ *
+ * @param key Its key, such as `registryUrl`.
+ * @returns For example `--registry-url`.
+ */
+export function flagOf(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/**
+ * The environment variable of a setting.
+ *
+ * @param key Its key, such as `registryUrl`.
+ * @returns For example `REGISTRY_URL`.
+ */
+export function variableOf(key: string): string {
+  return flagOf(key).slice(2).replaceAll("-", "_").toUpperCase();
+}

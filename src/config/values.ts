@@ -1,0 +1,164 @@
+/**
+ * Readers of the kinds of values that flags take. Each throws a RangeError for what it cannot read;
+ * what it takes instead stands in `takes`, for help and errors.
+ *
+ * @module
+ */
+
+/** A kind of value. */
+export interface ValueKind<T> {
+  /** What it takes, to follow "takes": with an example and the unit. */
+  readonly takes: string;
+  /** Reads a value, or throws a RangeError. */
+  readonly parse: (text: string) => T;
+}
+
+/** A host and a port to listen on. */
+export interface ListenAddress {
+  /** A name or an IP address, without brackets. */
+  readonly hostname: string;
+  /** 0 for any free port. */
+  readonly port: number;
+}
+
+const MS_PER_UNIT = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+const BYTES_PER_UNIT = {
+  B: 1,
+  kB: 1000,
+  KB: 1000,
+  MB: 1000 ** 2,
+  GB: 1000 ** 3,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+} as const;
+
+/** Setting this long a timer would overflow it: 2^31 - 1 milliseconds, about 24.8 days. */
+const TIMER_LIMIT_MS = 2 ** 31 - 1;
+
+/** Any text. */
+export const text: ValueKind<string> = {
+  takes: "any text",
+  parse: (value) => value,
+};
+
+/** A path of a file or folder. */
+export const path: ValueKind<string> = {
+  takes: "a path",
+  parse: (value) => {
+    if (value === "" || value.includes("\0")) throw new RangeError("not a path");
+    return value;
+  },
+};
+
+/**
+ * A choice among words.
+ *
+ * @param words The words.
+ * @returns The kind.
+ */
+export function oneOf<const T extends string>(words: readonly T[]): ValueKind<T> {
+  return {
+    takes: `one of ${words.join(", ")}`,
+    parse: (value) => {
+      const word = words.find((candidate) => candidate === value.toLowerCase());
+      if (word === undefined) throw new RangeError("no such word");
+      return word;
+    },
+  };
+}
+
+/**
+ * A whole number.
+ *
+ * @param unit What is counted, in the plural.
+ * @param bounds The smallest and the largest number.
+ * @returns The kind.
+ */
+export function wholeNumber(
+  unit: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): ValueKind<number> {
+  return {
+    takes: `a whole number of ${unit} from ${min} to ${max}`,
+    parse: (value) => {
+      const number = /^\d+$/.test(value) ? Number(value) : NaN;
+      if (!(number >= min && number <= max)) throw new RangeError("out of bounds");
+      return number;
+    },
+  };
+}
+
+/** A switch, as environment variables write it. */
+export const boolean: ValueKind<boolean> = {
+  takes: "true or false",
+  parse: (value) => {
+    const word = value.toLowerCase();
+    if (["true", "1", "yes", "on"].includes(word)) return true;
+    if (["false", "0", "no", "off"].includes(word)) return false;
+    throw new RangeError("neither true nor false");
+  },
+};
+
+/**
+ * A span of time, in milliseconds.
+ *
+ * @param bounds The shortest span, in milliseconds; 0 allows a plain `0`.
+ * @returns The kind.
+ */
+export function duration({ minMs }: { readonly minMs: number }): ValueKind<number> {
+  return {
+    takes: `a duration such as 500ms, 60s, 5m or 24h${minMs === 0 ? ", or 0" : ""}`,
+    parse: (value) => {
+      if (value === "0" && minMs === 0) return 0;
+      const ms = amount(value, MS_PER_UNIT);
+      if (ms < minMs || ms > TIMER_LIMIT_MS) throw new RangeError("out of bounds");
+      return ms;
+    },
+  };
+}
+
+/** A number of bytes, at least one. */
+export const bytes: ValueKind<number> = {
+  takes: "a size such as 65536, 512KiB, 256MiB or 1GiB",
+  parse: (value) => {
+    const size = /^\d+$/.test(value) ? Number(value) : amount(value, BYTES_PER_UNIT);
+    if (!Number.isSafeInteger(size) || size < 1) throw new RangeError("out of bounds");
+    return size;
+  },
+};
+
+/** Where to listen. */
+export const listenAddress: ValueKind<ListenAddress> = {
+  takes: "an address such as 0.0.0.0:8080, [::]:8080 or localhost:8080",
+  parse: (value) => {
+    const [, v6, name, digits] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(value) ??
+      [];
+    const port = Number(digits);
+    const hostname = v6 ?? name;
+    if (hostname === undefined || !(port <= 65535)) throw new RangeError("not an address");
+    return { hostname, port };
+  },
+};
+
+/** A registry's address as it is written: the scheme may be missing. */
+export const registryUrl: ValueKind<string> = {
+  takes:
+    "https://host[:port], http://host[:port] or host[:port], without user name, password or query",
+  parse: (value) => {
+    const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `https://${value}`);
+    const isPlain = url !== null && ["http:", "https:"].includes(url.protocol) &&
+      url.hostname !== "" && url.username === "" && url.password === "" &&
+      url.search === "" && url.hash === "";
+    if (!isPlain) throw new RangeError("not a registry");
+    return value;
+  },
+};
+
+function amount(value: string, units: Readonly<Record<string, number>>): number {
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)([A-Za-z]+)$/.exec(value) ?? [];
+  const factor = Object.hasOwn(units, unit) ? units[unit] : undefined;
+  if (factor === undefined) throw new RangeError("no such unit");
+  return Math.round(Number(digits) * factor);
+}

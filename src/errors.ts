@@ -1,0 +1,88 @@
+/**
+ * What can go wrong, as codes that cross the borders between rooms.
+ *
+ * @module
+ */
+
+/**
+ * Why an answer cannot be given.
+ *
+ * - `device-invalid`: the device id is missing or cannot name a repository.
+ * - `firmware-unknown`: the source says that it has no firmware for the device.
+ * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
+ * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
+ * - `source-unavailable`: the source cannot be reached, is overloaded or fails.
+ * - `source-timeout`: the source made no progress in time.
+ * - `source-refused`: the source refuses the credentials, or wants some.
+ * - `source-invalid`: the source's answer makes no sense.
+ */
+export type ErrorCode =
+  | "device-invalid"
+  | "firmware-unknown"
+  | "firmware-gone"
+  | "artifact-invalid"
+  | "source-unavailable"
+  | "source-timeout"
+  | "source-refused"
+  | "source-invalid";
+
+/** Options of {@linkcode ServiceError}. */
+export interface ServiceErrorOptions {
+  /** What led to it; shown in logs only. */
+  readonly cause?: unknown;
+  /** After how many seconds the source wants to be asked again. */
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+/**
+ * A failure with a code that callers act on and a message that may be shown to a device: one
+ * sentence without full stop, never a secret. What only an operator should see is in `cause`.
+ */
+export class ServiceError extends Error {
+  /** Always `ServiceError`. */
+  override readonly name = "ServiceError";
+  /** What callers act on. */
+  readonly code: ErrorCode;
+  /** After how many seconds the source wants to be asked again, where it said so. */
+  readonly retryAfterSeconds: number | undefined;
+
+  /**
+   * @param code What callers act on.
+   * @param message One sentence that names the action and the state.
+   * @param options Cause and the source's own wish for a retry.
+   */
+  constructor(code: ErrorCode, message: string, options: ServiceErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/**
+ * Tells whether a value is a {@linkcode ServiceError} with one of the codes.
+ *
+ * @param error Anything that was thrown.
+ * @param codes The codes that count; none given means any.
+ * @returns Whether it is one.
+ */
+export function isServiceError(error: unknown, ...codes: ErrorCode[]): error is ServiceError {
+  return error instanceof ServiceError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/**
+ * The messages of an error and of its causes in one line, outermost first, for a log.
+ *
+ * @param error Anything that was thrown.
+ * @returns For example `Cannot list tags of "a/b": connection refused`.
+ */
+export function describeError(error: unknown): string {
+  const messages: string[] = [];
+  // A cause may point back at its error: ten links tell the story, and end.
+  for (let link = error; link !== undefined && messages.length < 10;) {
+    const message = link instanceof Error ? link.message : String(link);
+    // Wrapping often repeats the inner message word for word.
+    if (!messages.at(-1)?.includes(message)) messages.push(message);
+    link = link instanceof Error ? link.cause : undefined;
+  }
+  return messages.join(": ").replaceAll(/\s*[\r\n]+\s*/g, " ");
+}

@@ -1,0 +1,168 @@
+/**
+ * The one file of a tar archive, as `docker build FROM scratch` with `COPY firmware.bin /` makes.
+ *
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
+ * @module
+ */
+
+import { pipeline, Readable, type Transform } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { createTarDecoder, type ParsedTarEntry } from "modern-tar";
+import { isServiceError, ServiceError } from "../errors.ts";
+
+/** How an archive is compressed. */
+export type Compression = "none" | "gzip" | "zstd";
+
+/**
+ * So many bytes of any archive are enough to uncompress its first tar header: a block of zstd, the
+ * larger of the two formats, is at most 128 KiB (RFC 8878, 3.1.1.2.4).
+ */
+export const SNIFF_BYTES = 160 * 1024;
+
+/**
+ * An archive may hold so much beside the file's own bytes: headers, padding, empty blocks. It bounds
+ * what an archive made to be huge can make us uncompress.
+ */
+const ARCHIVE_OVERHEAD_LIMIT_BYTES = 1024 * 1024;
+
+/** Offset and text of the mark in a tar header (POSIX.1-1988, ustar). */
+const USTAR_OFFSET = 257;
+const USTAR = "ustar";
+
+/**
+ * How the bytes are compressed, by their magic numbers (RFC 1952, 2.3.1; RFC 8878, 3.1.1).
+ *
+ * @param head The first bytes.
+ * @returns The format; `none` for anything else.
+ */
+export function sniffCompression(head: Uint8Array): Compression {
+  if (startsWith(head, [0x1f, 0x8b])) return "gzip";
+  if (startsWith(head, [0x28, 0xb5, 0x2f, 0xfd])) return "zstd";
+  return "none";
+}
+
+/**
+ * Tells whether bytes are the beginning of a tar archive, compressed or not.
+ *
+ * @param head The first {@linkcode SNIFF_BYTES} bytes, or all where there are fewer.
+ * @returns Whether they are; a compressed file that is no archive is none.
+ */
+export async function isTarArchive(head: Uint8Array): Promise<boolean> {
+  const wanted = USTAR_OFFSET + USTAR.length;
+  const compression = sniffCompression(head);
+  const header = compression === "none" ? head : await uncompressHead(head, compression, wanted);
+  return new TextDecoder().decode(header.subarray(USTAR_OFFSET, wanted)) === USTAR;
+}
+
+/** What {@linkcode extractOnlyFile} needs to know. */
+export interface ExtractOptions {
+  /** How the archive is compressed. */
+  readonly compression: Compression;
+  /** The largest file that is accepted, in bytes. */
+  readonly maxBytes: number;
+  /** Called once, before the file's bytes come, with their number; takes the bytes. */
+  readonly open: (size: number) => (chunk: Uint8Array) => void;
+}
+
+/**
+ * Unpacks the one regular file of an archive as it streams by. Folders and links do not count.
+ *
+ * @param chunks The archive.
+ * @param options How to read it and where the file goes.
+ * @throws {ServiceError} `artifact-invalid` where it is no archive, or holds no file, more than
+ * one, an empty or a too large one.
+ */
+export async function extractOnlyFile(
+  chunks: AsyncIterable<Uint8Array>,
+  options: ExtractOptions,
+): Promise<void> {
+  try {
+    let found = false;
+    for await (const { header, body } of entries(chunks, options)) {
+      if ((header.type ?? "file") !== "file") {
+        await body.cancel();
+        continue;
+      }
+      if (found) throw invalid("Layer is an archive of several files, want exactly one");
+      found = true;
+      if (header.size === 0) throw invalid("Layer is an archive of an empty file");
+      if (header.size > options.maxBytes) {
+        throw invalid(
+          `File in the layer has ${header.size} bytes, want ${options.maxBytes} at most`,
+        );
+      }
+      const write = options.open(header.size);
+      for await (const chunk of body) write(chunk);
+    }
+    if (!found) throw invalid("Layer is an archive without a file, want exactly one");
+  } catch (error) {
+    if (isServiceError(error)) throw error;
+    throw new ServiceError("artifact-invalid", "Layer is no readable tar archive", {
+      cause: error,
+    });
+  }
+}
+
+function entries(
+  chunks: AsyncIterable<Uint8Array>,
+  { compression, maxBytes }: ExtractOptions,
+): AsyncIterable<ParsedTarEntry> {
+  const uncompressed = compression === "none"
+    ? chunks
+    : pipeline(Readable.from(chunks), decompressor(compression), () => {
+      // The error also reaches whoever reads; without a callback it would be thrown twice.
+    }) as AsyncIterable<Uint8Array>;
+  const bounded = limitBytes(uncompressed, maxBytes + ARCHIVE_OVERHEAD_LIMIT_BYTES);
+  return ReadableStream.from(bounded).pipeThrough(createTarDecoder({ strict: true }));
+}
+
+async function* limitBytes(
+  chunks: AsyncIterable<Uint8Array>,
+  limit: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    if (length > limit) throw invalid(`Layer unpacks to more than ${limit} bytes`);
+    yield chunk as Uint8Array<ArrayBuffer>;
+  }
+}
+
+function decompressor(compression: Exclude<Compression, "none">): Transform {
+  // Not DecompressionStream: it knows no zstd, and stops after the first of several gzip members.
+  return compression === "gzip" ? createGunzip() : createZstdDecompress();
+}
+
+/** The head is cut anywhere, so an error at its end says nothing. */
+function uncompressHead(
+  head: Uint8Array,
+  compression: Exclude<Compression, "none">,
+  length: number,
+): Promise<Uint8Array> {
+  const result = new Uint8Array(length);
+  let filled = 0;
+  return new Promise((resolve) => {
+    const stream = decompressor(compression);
+    const finish = (): void => {
+      stream.destroy();
+      resolve(result.subarray(0, filled));
+    };
+    stream.on("data", (chunk: Uint8Array) => {
+      const part = chunk.subarray(0, length - filled);
+      result.set(part, filled);
+      filled += part.length;
+      if (filled === length) finish();
+    });
+    stream.on("error", finish);
+    stream.on("end", finish);
+    stream.end(head);
+  });
+}
+
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, index) => bytes[index] === byte);
+}
+
+function invalid(message: string): ServiceError {
+  return new ServiceError("artifact-invalid", message);
+}

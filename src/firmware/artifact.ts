@@ -1,0 +1,123 @@
+/**
+ * From a tag or digest to the one layer that is the firmware, each step bound by a digest.
+ *
+ * @module
+ */
+
+import { ServiceError } from "../errors.ts";
+import {
+  type Descriptor,
+  type Digest,
+  digestOf,
+  DOCKER_REFERENCE_TYPE_ANNOTATION,
+  IMAGE_CONFIG_MEDIA_TYPES,
+  type ImageIndex,
+  type ImageManifest,
+  isDigest,
+  MANIFEST_LIMIT_BYTES,
+  parseManifest,
+  TITLE_ANNOTATION,
+  UNPACK_ANNOTATION,
+} from "../oci.ts";
+import type { FirmwareSource } from "./firmware.ts";
+
+/**
+ * What a layer's bytes are: the firmware itself (`raw`), an archive that holds it (`archive`), or
+ * whichever of the two its first bytes say (`sniff`).
+ */
+export type LayerForm = "raw" | "archive" | "sniff";
+
+/** Where an artifact's firmware is. */
+export interface Artifact {
+  /** Digest of the manifest, or of the index where the reference names one. */
+  readonly digest: Digest;
+  /** The blob that holds the firmware. */
+  readonly layer: Descriptor;
+  /** How it holds it. */
+  readonly form: LayerForm;
+}
+
+/**
+ * Finds the firmware of an artifact.
+ *
+ * Of an index the first manifest is taken, attestations aside. Of several layers the first one is
+ * taken.
+ *
+ * @param source Where to look.
+ * @param device Whose repository.
+ * @param reference A tag, or the digest that must be found.
+ * @returns The artifact; manifests on the way were verified.
+ * @throws {ServiceError} `artifact-invalid`, or what the source throws.
+ */
+export async function resolveArtifact(
+  source: FirmwareSource,
+  device: string,
+  reference: string,
+): Promise<Artifact> {
+  const top = await fetchVerified(source, device, reference);
+  const manifest = top.document.kind === "index"
+    ? await fetchChild(source, device, top.document)
+    : top.document;
+  const layer = chooseLayer(manifest);
+  return { digest: top.digest, layer, form: layerForm(manifest, layer) };
+}
+
+async function fetchVerified(
+  source: FirmwareSource,
+  device: string,
+  reference: string,
+): Promise<{ digest: Digest; document: ImageManifest | ImageIndex }> {
+  const { bytes, mediaType, claimedDigest } = await source.fetchManifest(device, reference);
+  const wanted = isDigest(reference) ? reference : claimedDigest;
+  const digest = digestOf(bytes, wanted);
+  if (wanted !== undefined && digest !== wanted) {
+    throw new ServiceError("artifact-invalid", `Manifest ${wanted} has the digest ${digest}`);
+  }
+  return { digest, document: parseManifest(bytes, mediaType) };
+}
+
+async function fetchChild(
+  source: FirmwareSource,
+  device: string,
+  index: ImageIndex,
+): Promise<ImageManifest> {
+  const child = index.manifests.find((entry) => !isAttestation(entry));
+  if (child === undefined) {
+    throw new ServiceError("artifact-invalid", "Image index holds no manifest");
+  }
+  if (child.size > MANIFEST_LIMIT_BYTES) {
+    throw new ServiceError("artifact-invalid", `Manifest ${child.digest} claims to be too large`);
+  }
+  const { document } = await fetchVerified(source, device, child.digest);
+  if (document.kind === "index") {
+    throw new ServiceError("artifact-invalid", "Image index in an image index is not supported");
+  }
+  return document;
+}
+
+/** BuildKit adds these to say how an image was built: they are no images. */
+function isAttestation({ platform, annotations }: Descriptor): boolean {
+  return (platform?.os === "unknown" && platform.architecture === "unknown") ||
+    annotations?.[DOCKER_REFERENCE_TYPE_ANNOTATION] === "attestation-manifest";
+}
+
+function chooseLayer({ layers }: ImageManifest): Descriptor {
+  const [layer] = layers;
+  if (layer === undefined) {
+    throw new ServiceError("artifact-invalid", "Manifest has no layers");
+  }
+  if (layer.size === 0) {
+    throw new ServiceError("artifact-invalid", `Layer ${layer.digest} is empty`);
+  }
+  return layer;
+}
+
+/**
+ * Media types do not tell: `oras push` calls a plain file `…layer.v1.tar`. What ORAS adds by
+ * itself, and a config that only images have, do.
+ */
+function layerForm({ config }: ImageManifest, { annotations }: Descriptor): LayerForm {
+  if (annotations?.[UNPACK_ANNOTATION] === "true") return "archive";
+  if (annotations?.[TITLE_ANNOTATION] !== undefined) return "raw";
+  return IMAGE_CONFIG_MEDIA_TYPES.includes(config.mediaType) ? "archive" : "sniff";
+}

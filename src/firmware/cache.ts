@@ -1,0 +1,60 @@
+/**
+ * The newest firmware of each device, in memory.
+ *
+ * @module
+ */
+
+import type { Firmware } from "./firmware.ts";
+
+/** A device's firmware and what is known of its freshness. */
+export interface CacheEntry {
+  /** The firmware. */
+  readonly firmware: Firmware;
+  /** When the source last said that it is the newest, in milliseconds of the manager's clock. */
+  readonly checkedAtMs: number;
+}
+
+/** Keeps a bounded number of devices; the one that was not asked for the longest goes first. */
+export class FirmwareCache {
+  readonly #capacity: number;
+  /** In the order of use: a Map iterates in the order of insertion. */
+  readonly #entries = new Map<string, CacheEntry>();
+
+  /** @param capacity How many devices are kept. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** How many devices are kept now. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * @param device A device id.
+   * @returns Its entry, which thereby counts as used.
+   */
+  get(device: string): CacheEntry | undefined {
+    const entry = this.#entries.get(device);
+    if (entry !== undefined) this.set(device, entry);
+    return entry;
+  }
+
+  /**
+   * @param device A device id.
+   * @param entry What is kept for it from now on.
+   */
+  set(device: string, entry: CacheEntry): void {
+    this.#entries.delete(device);
+    this.#entries.set(device, entry);
+    for (const leastRecentlyUsed of this.#entries.keys()) {
+      if (this.#entries.size <= this.#capacity) break;
+      this.#entries.delete(leastRecentlyUsed);
+    }
+  }
+
+  /** @param device Is forgotten. */
+  delete(device: string): void {
+    this.#entries.delete(device);
+  }
+}

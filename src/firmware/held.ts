@@ -1,0 +1,53 @@
+/**
+ * Firmware that is no longer the newest but was announced a moment ago.
+ *
+ * @module
+ */
+
+import type { Digest } from "../oci.ts";
+import type { Firmware } from "./firmware.ts";
+
+interface Held {
+  readonly device: string;
+  readonly firmware: Firmware;
+  readonly untilMs: number;
+}
+
+/**
+ * Keeps replaced firmware as long as a device that heard of it may still come for it. All are held
+ * for the same time, so the oldest is always the first to go.
+ */
+export class HeldFirmware {
+  readonly #holdMs: number;
+  readonly #held: Held[] = [];
+
+  /** @param holdMs How long each is held, in milliseconds. */
+  constructor(holdMs: number) {
+    this.#holdMs = holdMs;
+  }
+
+  /**
+   * @param device Whose firmware.
+   * @param firmware What may still be asked for.
+   * @param nowMs Now, in milliseconds of any steady clock.
+   */
+  add(device: string, firmware: Firmware, nowMs: number): void {
+    this.#held.push({ device, firmware, untilMs: nowMs + this.#holdMs });
+  }
+
+  /**
+   * @param device Whose firmware.
+   * @param digest Which.
+   * @returns It, where it is still held.
+   */
+  find(device: string, digest: Digest): Firmware | undefined {
+    return this.#held.find((held) => held.device === device && held.firmware.digest === digest)
+      ?.firmware;
+  }
+
+  /** @param nowMs What is over by then is let go. */
+  expire(nowMs: number): void {
+    const live = this.#held.findIndex(({ untilMs }) => untilMs > nowMs);
+    this.#held.splice(0, live === -1 ? this.#held.length : live);
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Every series that is exposed: its name, unit, labels and what bounds them.
+ *
+ * @module
+ */
+
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** Seconds; the Rust OtaFlux has the same, so that its dashboards go on working. */
+const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Labels of a request. All three come from closed sets. */
+export interface RequestLabels {
+  /** An HTTP method, or `other`. */
+  readonly method: string;
+  /** A route's pattern, or `other`. */
+  readonly path: string;
+  /** The answer's status. */
+  readonly status: number;
+}
+
+/** The service's metrics. Fits what the domain tells (`FirmwareObserver`). */
+export class Metrics {
+  readonly #registry = new Registry();
+
+  /** Bounded by what the registry holds: only devices that it knows are told of. */
+  readonly #hits = new Counter({
+    name: "firmware_cache_hit_total",
+    help: "Requests answered with firmware that was in the cache.",
+    labelNames: ["device_id"],
+    registers: [this.#registry],
+  });
+  readonly #misses = new Counter({
+    name: "firmware_cache_miss_total",
+    help: "Firmware fetched from the source because the cache did not hold it.",
+    labelNames: ["device_id"],
+    registers: [this.#registry],
+  });
+  readonly #entries = new Gauge({
+    name: "firmware_cache_entries",
+    help: "Devices whose firmware is in the cache.",
+    registers: [this.#registry],
+  });
+  readonly #requests = new Counter({
+    name: "http_requests_total",
+    help: "HTTP requests of devices and registries.",
+    labelNames: ["method", "path", "status"],
+    registers: [this.#registry],
+  });
+  readonly #durations = new Histogram({
+    name: "http_request_duration_seconds",
+    help: "Time from a request to the head of its answer, in seconds.",
+    labelNames: ["method", "path", "status"],
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers: [this.#registry],
+  });
+
+  /** The media type of {@linkcode Metrics.expose}'s text. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** @param device A device that the source knows. */
+  hit(device: string): void {
+    this.#hits.inc({ device_id: device });
+  }
+
+  /** @param device A device that the source knows. */
+  miss(device: string): void {
+    this.#misses.inc({ device_id: device });
+  }
+
+  /** @param count How many devices have firmware in the cache now. */
+  entries(count: number): void {
+    this.#entries.set(count);
+  }
+
+  /**
+   * @param labels What was asked and answered.
+   * @param seconds How long it took to the head of the answer.
+   */
+  request({ method, path, status }: RequestLabels, seconds: number): void {
+    const labels = { method, path, status: String(status) };
+    this.#requests.inc(labels);
+    this.#durations.observe(labels, seconds);
+  }
+
+  /** @returns All series in Prometheus's text format. */
+  expose(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

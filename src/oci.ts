@@ -1,0 +1,218 @@
+/**
+ * The OCI image-spec's documents as far as firmware needs them: digests, descriptors, manifests.
+ *
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
+ * @module
+ */
+
+import { createHash, type Hash } from "node:crypto";
+import * as v from "valibot";
+import { ServiceError } from "./errors.ts";
+
+/** Media types of manifests and indexes, OCI's and Docker's. */
+export const MANIFEST_MEDIA_TYPES = {
+  ociIndex: "application/vnd.oci.image.index.v1+json",
+  ociManifest: "application/vnd.oci.image.manifest.v1+json",
+  dockerList: "application/vnd.docker.distribution.manifest.list.v2+json",
+  dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
+} as const;
+
+/** Media types of an image's configuration: its layers are file system layers. */
+export const IMAGE_CONFIG_MEDIA_TYPES: readonly string[] = [
+  "application/vnd.oci.image.config.v1+json",
+  "application/vnd.docker.container.image.v1+json",
+];
+
+/** Annotation of a descriptor in an image layout's `index.json`: its tag (image-spec, annotations.md). */
+export const REF_NAME_ANNOTATION = "org.opencontainers.image.ref.name";
+
+/** Annotation of a layer: the file name that it was made from (image-spec, annotations.md). */
+export const TITLE_ANNOTATION = "org.opencontainers.image.title";
+
+/** Annotation of a layer that ORAS made out of a folder: the layer is an archive of it. */
+export const UNPACK_ANNOTATION = "io.deis.oras.content.unpack";
+
+/** Annotation by which BuildKit marks an index entry that is no image but says something of one. */
+export const DOCKER_REFERENCE_TYPE_ANNOTATION = "vnd.docker.reference.type";
+
+/** A manifest larger than this is refused; registries must take 4 MiB (distribution-spec, push). */
+export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/** Hash algorithms of a digest (image-spec, descriptor.md), with the length of their hex form. */
+const DIGEST_HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
+
+/** `sha256:` and 64 lower-case hex digits, or `sha512:` and 128. */
+export type Digest = `${keyof typeof DIGEST_HEX_LENGTH}:${string}`;
+
+/**
+ * Tells whether a text is a digest of an algorithm that we can check.
+ *
+ * @param text Any text.
+ * @returns Whether it is one.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.ok(isDigest("sha256:" + "0".repeat(64)));
+ * assert.ok(!isDigest("sha256:" + "F".repeat(64)));
+ * assert.ok(!isDigest("md5:" + "0".repeat(32)));
+ * ```
+ */
+export function isDigest(text: string): text is Digest {
+  const [, algorithm, hex] = /^(sha256|sha512):([0-9a-f]+)$/.exec(text) ?? [];
+  return hex?.length === DIGEST_HEX_LENGTH[algorithm as keyof typeof DIGEST_HEX_LENGTH];
+}
+
+/** The running hash for a digest's algorithm. */
+export class Digester {
+  readonly #algorithm: string;
+  readonly #hash: Hash;
+
+  /** @param like A digest of the algorithm to use. */
+  constructor(like: Digest) {
+    this.#algorithm = like.slice(0, like.indexOf(":"));
+    this.#hash = createHash(this.#algorithm);
+  }
+
+  /** @param bytes What comes next. */
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+  }
+
+  /** @returns The digest of all that came; can be called once. */
+  finish(): Digest {
+    return `${this.#algorithm}:${this.#hash.digest("hex")}` as Digest;
+  }
+}
+
+/**
+ * The digest of some bytes.
+ *
+ * @param bytes What to hash.
+ * @param like A digest of the algorithm to use. @default SHA-256
+ * @returns The digest.
+ */
+export function digestOf(bytes: Uint8Array, like: Digest = "sha256:"): Digest {
+  const digester = new Digester(like);
+  digester.update(bytes);
+  return digester.finish();
+}
+
+const digestSchema = v.custom<Digest>((text) => typeof text === "string" && isDigest(text));
+
+const descriptorSchema = v.object({
+  mediaType: v.optional(v.string(), ""),
+  digest: digestSchema,
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
+  platform: v.optional(v.nullable(v.object({
+    architecture: v.optional(v.string()),
+    os: v.optional(v.string()),
+  }))),
+});
+
+/** Points to content by digest and size (image-spec, descriptor.md). */
+export type Descriptor = v.InferOutput<typeof descriptorSchema>;
+
+const manifestSchema = v.object({
+  mediaType: v.optional(v.string()),
+  config: descriptorSchema,
+  layers: v.optional(v.nullable(v.array(descriptorSchema))),
+});
+
+const indexSchema = v.object({
+  mediaType: v.optional(v.string()),
+  manifests: v.array(descriptorSchema),
+});
+
+/** A manifest or index as somebody delivered it: not verified. */
+export interface DeliveredManifest {
+  /** The document, byte for byte. */
+  readonly bytes: Uint8Array;
+  /** The media type that the deliverer said. */
+  readonly mediaType: string | undefined;
+  /** The digest that the deliverer said. */
+  readonly claimedDigest: Digest | undefined;
+}
+
+/** An image manifest: one artifact (image-spec, manifest.md). */
+export interface ImageManifest {
+  readonly kind: "manifest";
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+/** An image index: several manifests under one name (image-spec, image-index.md). */
+export interface ImageIndex {
+  readonly kind: "index";
+  readonly manifests: readonly Descriptor[];
+}
+
+/**
+ * Reads a manifest or an index, OCI's or Docker's.
+ *
+ * @param bytes The document as it came, already checked against its digest.
+ * @param mediaType The type that whoever delivered it said, where it did.
+ * @returns What it is.
+ * @throws {ServiceError} `artifact-invalid` where it is neither.
+ */
+export function parseManifest(
+  bytes: Uint8Array,
+  mediaType: string | undefined,
+): ImageManifest | ImageIndex {
+  const document = parseJson(bytes);
+  // The document's own word is covered by the digest, the deliverer's is not.
+  const type = typeof document.mediaType === "string" ? document.mediaType : mediaType;
+  const isIndex = type === MANIFEST_MEDIA_TYPES.ociIndex ||
+    type === MANIFEST_MEDIA_TYPES.dockerList ||
+    (!isManifestType(type) && "manifests" in document);
+  if (isIndex) {
+    const index = check(indexSchema, document, "image index");
+    return { kind: "index", manifests: index.manifests };
+  }
+  if (document.schemaVersion === 1) {
+    throw new ServiceError("artifact-invalid", "Manifest is of Docker's schema 1, want schema 2");
+  }
+  const manifest = check(manifestSchema, document, "image manifest");
+  return { kind: "manifest", config: manifest.config, layers: manifest.layers ?? [] };
+}
+
+/**
+ * Reads the `index.json` of an image layout, which is an image index (image-spec, image-layout.md).
+ *
+ * @param bytes The file.
+ * @returns The index.
+ * @throws {ServiceError} `artifact-invalid` where it is none.
+ */
+export function parseIndex(bytes: Uint8Array): ImageIndex {
+  return { kind: "index", ...check(indexSchema, parseJson(bytes), "image index") };
+}
+
+function isManifestType(type: string | undefined): boolean {
+  return type === MANIFEST_MEDIA_TYPES.ociManifest || type === MANIFEST_MEDIA_TYPES.dockerManifest;
+}
+
+function parseJson(bytes: Uint8Array): Record<string, unknown> {
+  let document: unknown;
+  try {
+    document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new ServiceError("artifact-invalid", "Manifest is not JSON", { cause });
+  }
+  if (typeof document !== "object" || document === null || Array.isArray(document)) {
+    throw new ServiceError("artifact-invalid", "Manifest is not a JSON object");
+  }
+  return document as Record<string, unknown>;
+}
+
+function check<S extends v.GenericSchema>(
+  schema: S,
+  document: unknown,
+  what: string,
+): v.InferOutput<S> {
+  const result = v.safeParse(schema, document);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const at = v.getDotPath(issue) ?? "the document";
+  throw new ServiceError("artifact-invalid", `Document is no ${what}: ${at} is wrong`);
+}

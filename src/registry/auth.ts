@@ -1,0 +1,156 @@
+/**
+ * Answers a registry's wish to know who asks.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { LRUCache } from "lru-cache";
+import { ServiceError } from "../errors.ts";
+import { SingleFlight } from "../single_flight.ts";
+import { type Challenge, parseChallenges } from "./challenge.ts";
+import type { Fetch, FetchInit } from "./fetch.ts";
+import { requestToken, type Token } from "./token.ts";
+
+/** All tokens together take no more memory than this; a token of Harbor's has about 1.5 KB. */
+const TOKENS_LIMIT_BYTES = 8 * 1024 * 1024;
+
+/** A user name and password, or a name and an access token in the password's place. */
+export interface Credentials {
+  /** May be empty where the registry takes the password alone. */
+  readonly username: string;
+  /** Never logged. */
+  readonly password: string;
+}
+
+/** Options of {@linkcode withAuth}. */
+export interface AuthOptions {
+  /** The registry's address. */
+  readonly registry: URL;
+  /** Who we are; anonymous without. */
+  readonly credentials?: Credentials | undefined;
+  /** A steady clock in milliseconds. @default performance.now */
+  readonly now?: () => number;
+}
+
+/**
+ * Adds authentication: anonymous as long as the registry does not mind, then Basic or a token,
+ * whichever it challenges us to. A token is asked for once for all who wait and kept while it holds.
+ *
+ * @param fetch The layer below, which must not follow a challenge of another origin.
+ * @param options Who we are.
+ * @returns A fetch whose answer is 401 only if the registry refuses what we have.
+ */
+export function withAuth(fetch: Fetch, options: AuthOptions): Fetch {
+  const authorizer = new Authorizer(fetch, options);
+  return async (url, init) => {
+    const { scope = "" } = init;
+    const used = authorizer.remembered(scope);
+    const first = await send(fetch, url, init, used);
+    if (first.status !== 401) return first;
+
+    let challenges = challengesOf(first);
+    await first.body?.cancel();
+    if (used !== undefined && !challenges.some(isBearer)) {
+      // Harbor answers an expired token with a Basic challenge; asked by nobody it wants a token.
+      const anonymous = await send(fetch, url, init, undefined);
+      if (anonymous.status !== 401) return anonymous;
+      challenges = challengesOf(anonymous);
+      await anonymous.body?.cancel();
+    }
+    const answer = await authorizer.answer(challenges, { scope, refused: used });
+    return answer === undefined ? first : await send(fetch, url, init, answer);
+  };
+}
+
+/** Knows what to say to a challenge. */
+class Authorizer {
+  readonly #fetch: Fetch;
+  readonly #options: AuthOptions;
+  readonly #now: () => number;
+  readonly #basic: string | undefined;
+  readonly #requests = new SingleFlight<Token>();
+  readonly #tokens = new LRUCache<string, Token>({
+    maxSize: TOKENS_LIMIT_BYTES,
+    sizeCalculation: ({ authorization }) => authorization.length,
+  });
+  #wantsBasic = false;
+
+  constructor(fetch: Fetch, options: AuthOptions) {
+    this.#fetch = fetch;
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#basic = options.credentials && basicAuthorization(options.credentials);
+  }
+
+  /** What the registry took for this scope before, as far as it still holds. */
+  remembered(scope: string): string | undefined {
+    if (this.#wantsBasic) return this.#basic;
+    const token = this.#tokens.get(scope);
+    return token !== undefined && token.expiresAtMs > this.#now() ? token.authorization : undefined;
+  }
+
+  /** What to say to the challenges; undefined where we have nothing that was not refused yet. */
+  async answer(
+    challenges: readonly Challenge[],
+    { scope, refused }: { readonly scope: string; readonly refused: string | undefined },
+  ): Promise<string | undefined> {
+    const bearer = challenges.find(isBearer);
+    if (bearer !== undefined) {
+      this.#wantsBasic = false;
+      const known = this.remembered(scope);
+      // Others that were refused in the meantime have asked for a new one already.
+      if (known !== undefined && known !== refused) return known;
+      const token = await this.#requests.join(scope, () => this.#request(bearer, scope));
+      return token.authorization;
+    }
+    if (challenges.some(({ scheme }) => scheme === "basic") && this.#basic !== refused) {
+      this.#wantsBasic = this.#basic !== undefined;
+      return this.#basic;
+    }
+    return undefined;
+  }
+
+  async #request({ parameters }: Challenge, scope: string): Promise<Token> {
+    const token = await requestToken(this.#fetch, {
+      registry: this.#options.registry,
+      realm: parameters.get("realm") ?? "",
+      service: parameters.get("service"),
+      scope: parameters.get("scope") ?? scope,
+      authorization: this.#basic,
+      now: this.#now,
+    });
+    this.#tokens.set(scope, token);
+    return token;
+  }
+}
+
+function send(
+  fetch: Fetch,
+  url: string,
+  init: FetchInit,
+  authorization: string | undefined,
+): Promise<Response> {
+  return fetch(
+    url,
+    authorization === undefined ? init : { ...init, headers: { ...init.headers, authorization } },
+  );
+}
+
+function challengesOf(response: Response): Challenge[] {
+  return parseChallenges(response.headers.get("www-authenticate") ?? "");
+}
+
+function isBearer({ scheme }: Challenge): boolean {
+  return scheme === "bearer";
+}
+
+/** RFC 7617, in UTF-8. */
+function basicAuthorization({ username, password }: Credentials): string {
+  if (username.includes(":")) {
+    // It would move the border between name and password.
+    throw new ServiceError("source-refused", "Registry user name cannot hold a colon");
+  }
+  return `Basic ${Buffer.from(`${username}:${password}`, "utf8").toString("base64")}`;
+}

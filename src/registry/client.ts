@@ -1,0 +1,205 @@
+/**
+ * The verbs of the OCI distribution specification that firmware needs. Fits the port that the
+ * domain asks for (`FirmwareSource`).
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+ * @module
+ */
+
+import * as v from "valibot";
+import { ServiceError } from "../errors.ts";
+import {
+  type DeliveredManifest,
+  type Descriptor,
+  type Digest,
+  isDigest,
+  MANIFEST_LIMIT_BYTES,
+  MANIFEST_MEDIA_TYPES,
+} from "../oci.ts";
+import { repositoryOf } from "../repository.ts";
+import type { Fetch } from "./fetch.ts";
+import { nextLink } from "./link.ts";
+import { ensureOk, readBytes, readJson } from "./response.ts";
+
+/** As many tags as all known registries give at once; some refuse to be asked for more. */
+const TAGS_PER_PAGE = 1000;
+
+/** Some registries give all tags in one page: 16 MiB are 100,000 tags of the longest form. */
+const TAGS_BODY_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** A registry that gives pages without end is not followed: 1,000 pages are a million tags. */
+const TAG_PAGES_LIMIT = 1000;
+
+/** Answers to HEAD on a manifest after which GET may still tell more. */
+const HEAD_SAYS_NOTHING = [400, 404, 405, 501];
+
+const tagsSchema = v.object({ tags: v.optional(v.nullable(v.array(v.string()))) });
+
+/** Options of {@linkcode RegistryClient}. */
+export interface RegistryClientOptions {
+  /** The registry's address. */
+  readonly url: URL;
+  /** What precedes a device id in its repository's name; may be empty. */
+  readonly repositoryPrefix: string;
+  /** Sends requests: authenticated, retried, limited in time. */
+  readonly fetch: Fetch;
+}
+
+/** Reads from one registry. */
+export class RegistryClient {
+  readonly #base: URL;
+  readonly #prefix: string;
+  readonly #fetch: Fetch;
+
+  /** @param options Where and how. */
+  constructor(options: RegistryClientOptions) {
+    this.#base = new URL(`${options.url.href.replace(/\/+$/, "")}/v2/`);
+    this.#prefix = options.repositoryPrefix;
+    this.#fetch = options.fetch;
+  }
+
+  /**
+   * All tags of a device's repository, of all pages.
+   *
+   * @param device A device id.
+   * @returns Tags in the registry's order.
+   * @throws {ServiceError} `firmware-unknown` where there is no such repository, or `source-*`.
+   */
+  async listTags(device: string): Promise<readonly string[]> {
+    const repository = repositoryOf(device, this.#prefix);
+    const action = `list tags of "${repository}"`;
+    const tags: string[] = [];
+    const seen = new Set<string>();
+    let url: URL | undefined = this.#url(repository, `tags/list?n=${TAGS_PER_PAGE}`);
+    // A link back to a page that was read already is the end of a list that goes in circles.
+    while (url !== undefined && !seen.has(url.href)) {
+      seen.add(url.href);
+      if (seen.size > TAG_PAGES_LIMIT) {
+        throw new ServiceError(
+          "source-invalid",
+          `Cannot ${action}: more than ${TAG_PAGES_LIMIT} pages`,
+        );
+      }
+      const response = await this.#fetchTagPage(url, repository);
+      await ensureOk(response, action);
+      const next = nextLink(response.headers.get("link"));
+      const page = await readJson(response, {
+        action,
+        limit: TAGS_BODY_LIMIT_BYTES,
+        schema: tagsSchema,
+      });
+      for (const tag of page.tags ?? []) tags.push(tag);
+      url = next === undefined ? undefined : this.#checkNext(next, url, action);
+    }
+    return tags;
+  }
+
+  /**
+   * The digest that a tag points to, as the registry claims. Costs no pull where pulls are counted.
+   *
+   * @param device A device id.
+   * @param tag A tag.
+   * @returns The digest; undefined where the registry does not say it.
+   * @throws {ServiceError} `firmware-unknown` where there is no such tag, or `source-*`.
+   */
+  async peekDigest(device: string, tag: string): Promise<Digest | undefined> {
+    const repository = repositoryOf(device, this.#prefix);
+    const response = await this.#fetchManifest("HEAD", repository, tag);
+    // HEAD is not answered everywhere, and its 404 has no body that says who it is from: the
+    // manifest itself decides.
+    if (HEAD_SAYS_NOTHING.includes(response.status)) return undefined;
+    await ensureOk(response, `look at "${repository}:${tag}"`);
+    return claimedDigest(response);
+  }
+
+  /**
+   * A manifest or index, as it was delivered.
+   *
+   * @param device A device id.
+   * @param reference A tag or a digest.
+   * @returns The document, not verified.
+   * @throws {ServiceError} `firmware-unknown` where there is none, or `source-*`.
+   */
+  async fetchManifest(device: string, reference: string): Promise<DeliveredManifest> {
+    const repository = repositoryOf(device, this.#prefix);
+    const separator = isDigest(reference) ? "@" : ":";
+    const action = `get manifest "${repository}${separator}${reference}"`;
+    const response = await this.#fetchManifest("GET", repository, reference);
+    await ensureOk(response, action);
+    return {
+      bytes: await readBytes(response, { action, limit: MANIFEST_LIMIT_BYTES }),
+      mediaType: response.headers.get("content-type")?.split(";")[0]?.trim(),
+      claimedDigest: claimedDigest(response),
+    };
+  }
+
+  /**
+   * A blob.
+   *
+   * @param device A device id.
+   * @param blob Which.
+   * @returns Its bytes as they come, not verified.
+   * @throws {ServiceError} `artifact-invalid` where the registry does not have it, or `source-*`.
+   */
+  async openBlob(device: string, { digest }: Descriptor): Promise<ReadableStream<Uint8Array>> {
+    const repository = repositoryOf(device, this.#prefix);
+    const action = `get blob "${repository}@${digest}"`;
+    const response = await this.#fetch(this.#url(repository, `blobs/${digest}`).href, {
+      method: "GET",
+      headers: {},
+      scope: pullScope(repository),
+    });
+    if (response.status === 404) {
+      await response.body?.cancel();
+      // The manifest is there: it is not the firmware that is unknown, its artifact is broken.
+      throw new ServiceError("artifact-invalid", `Cannot ${action}: registry answered 404`);
+    }
+    await ensureOk(response, action);
+    return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
+  }
+
+  /** Some registries refuse a page that is larger than they like instead of giving a smaller one. */
+  async #fetchTagPage(url: URL, repository: string): Promise<Response> {
+    const init = { method: "GET", headers: {}, scope: pullScope(repository) } as const;
+    const response = await this.#fetch(url.href, init);
+    if (response.status !== 400 || !url.searchParams.has("n")) return response;
+    await response.body?.cancel();
+    const smaller = new URL(url);
+    smaller.searchParams.delete("n");
+    return await this.#fetch(smaller.href, init);
+  }
+
+  #fetchManifest(method: "GET" | "HEAD", repository: string, reference: string): Promise<Response> {
+    return this.#fetch(this.#url(repository, `manifests/${reference}`).href, {
+      method,
+      // Registries match these literally: what is not named is not found, or is converted.
+      headers: { accept: Object.values(MANIFEST_MEDIA_TYPES).join(", ") },
+      scope: pullScope(repository),
+    });
+  }
+
+  #url(repository: string, path: string): URL {
+    return new URL(`${repository}/${path}`, this.#base);
+  }
+
+  /** A page elsewhere would take our credentials there. */
+  #checkNext(link: string, page: URL, action: string): URL {
+    const next = URL.canParse(link, page.href) ? new URL(link, page.href) : undefined;
+    if (next?.origin === page.origin) return next;
+    throw new ServiceError(
+      "source-invalid",
+      `Cannot ${action}: the next page is not on the registry but at ${
+        next?.origin ?? "no address"
+      }`,
+    );
+  }
+}
+
+function pullScope(repository: string): string {
+  return `repository:${repository}:pull`;
+}
+
+function claimedDigest({ headers }: Response): Digest | undefined {
+  const digest = headers.get("docker-content-digest") ?? "";
+  return isDigest(digest) ? digest : undefined;
+}

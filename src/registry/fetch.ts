@@ -1,0 +1,73 @@
+/**
+ * The shape of `fetch` that the layers of the transport share, and its lowest layer.
+ *
+ * @module
+ */
+
+import { ServiceError } from "../errors.ts";
+
+/** What a request to a registry consists of. */
+export interface FetchInit {
+  /** Only methods that change nothing: each request may be sent again. */
+  readonly method: "GET" | "HEAD";
+  /** Request headers. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** What access the request needs, in the words of a token's scope, such as `repository:a/b:pull`. */
+  readonly scope?: string;
+  /** Ends the request; the layer that sets limits sets it. */
+  readonly signal?: AbortSignal;
+}
+
+/** Sends a request and resolves to the head of its answer. */
+export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
+
+/** Options of {@linkcode createFetch}. */
+export interface CreateFetchOptions {
+  /** Sent with each request. */
+  readonly userAgent: string;
+  /** Certificates in PEM that are trusted besides the system's. */
+  readonly caCertificates?: readonly string[];
+}
+
+/**
+ * The platform's `fetch`, without redirects, compression or errors of its own kind.
+ *
+ * @param options User agent and private certificate authorities.
+ * @returns A fetch whose failures are ServiceErrors of code `source-unavailable`.
+ */
+export function createFetch(options: CreateFetchOptions): Fetch {
+  const { caCertificates = [] } = options;
+  const client = caCertificates.length === 0
+    ? {}
+    : { client: Deno.createHttpClient({ caCerts: [...caCertificates] }) };
+  return async (url, { method, headers, signal }) => {
+    try {
+      return await fetch(url, {
+        ...client,
+        method,
+        headers: {
+          // Blobs are hashed as they were stored: no coding on the way.
+          "accept-encoding": "identity",
+          "user-agent": options.userAgent,
+          ...headers,
+        },
+        redirect: "manual",
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (cause) {
+      throw asUnavailable(cause);
+    }
+  };
+}
+
+/**
+ * Gives a network failure its code. What was thrown on purpose passes unchanged.
+ *
+ * @param cause What `fetch` or a body threw.
+ * @returns A ServiceError.
+ */
+export function asUnavailable(cause: unknown): ServiceError {
+  return cause instanceof ServiceError
+    ? cause
+    : new ServiceError("source-unavailable", "Registry cannot be reached", { cause });
+}

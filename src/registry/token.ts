@@ -1,0 +1,132 @@
+/**
+ * Asks a token server for a token.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @module
+ */
+
+import { BlockList, isIP } from "node:net";
+import * as v from "valibot";
+import { ServiceError } from "../errors.ts";
+import type { Fetch } from "./fetch.ts";
+import { ensureOk, readJson } from "./response.ts";
+
+/** Tokens of all known registries have a few kilobytes (go-containerregistry takes no more). */
+const TOKEN_BODY_LIMIT_BYTES = 64 * 1024;
+
+/** How long a token holds that does not say so (token specification, `expires_in`). */
+const TOKEN_DEFAULT_SECONDS = 60;
+
+/** A token is renewed so much earlier than it expires that a request under way does not fail. */
+const TOKEN_EXPIRY_MARGIN = 0.1;
+
+const tokenSchema = v.object({
+  token: v.optional(v.nullable(v.string())),
+  access_token: v.optional(v.nullable(v.string())),
+  expires_in: v.optional(v.nullable(v.number())),
+});
+
+/** A token as it is sent. */
+export interface Token {
+  /** The value of the `Authorization` header. */
+  readonly authorization: string;
+  /** Until when it is used, in milliseconds of the clock that was given. */
+  readonly expiresAtMs: number;
+}
+
+/** What a token is asked for with. */
+export interface TokenRequest {
+  /** The registry that sent the challenge. */
+  readonly registry: URL;
+  /** The token server's address, as the challenge says. */
+  readonly realm: string;
+  /** The registry's name for itself, as the challenge says. */
+  readonly service: string | undefined;
+  /** Space-separated scopes. */
+  readonly scope: string;
+  /** Who asks; anonymous without. */
+  readonly authorization: string | undefined;
+  /** A clock in milliseconds. */
+  readonly now: () => number;
+}
+
+/**
+ * Asks for a token.
+ *
+ * @param fetch Sends the request; must not authenticate by itself.
+ * @param request What for.
+ * @returns A token.
+ * @throws {ServiceError} `source-refused` where the server refuses us, `source-invalid` where realm
+ * or answer make no sense, or what `fetch` throws.
+ */
+export async function requestToken(fetch: Fetch, request: TokenRequest): Promise<Token> {
+  const url = checkRealm(request.realm, request.registry);
+  if (request.service !== undefined) url.searchParams.set("service", request.service);
+  for (const scope of request.scope.split(" ").filter(Boolean)) {
+    url.searchParams.append("scope", scope);
+  }
+  const { authorization } = request;
+  const response = await fetch(url.href, {
+    method: "GET",
+    headers: authorization === undefined ? {} : { authorization },
+  });
+  const action = `get a token from ${url.host}`;
+  await ensureOk(response, action);
+  const answer = await readJson(response, {
+    action,
+    limit: TOKEN_BODY_LIMIT_BYTES,
+    schema: tokenSchema,
+  });
+  const token = answer.token || answer.access_token;
+  if (!token || !/^[\x21-\x7e]+$/.test(token)) {
+    throw new ServiceError("source-invalid", `Cannot ${action}: the answer holds no token`);
+  }
+  const seconds = answer.expires_in && answer.expires_in > 0
+    ? answer.expires_in
+    : TOKEN_DEFAULT_SECONDS;
+  return {
+    authorization: `Bearer ${token}`,
+    expiresAtMs: request.now() + seconds * 1000 * (1 - TOKEN_EXPIRY_MARGIN),
+  };
+}
+
+/**
+ * The realm comes from whoever answered, and our credentials go there: no unencrypted channel where
+ * the registry's is encrypted, and no address inside the network where the registry is outside.
+ */
+function checkRealm(realm: string, registry: URL): URL {
+  const url = URL.canParse(realm) ? new URL(realm) : undefined;
+  const isAllowed = url !== undefined &&
+    (url.protocol === "https:" || (url.protocol === "http:" && registry.protocol === "http:")) &&
+    url.username === "" && url.password === "" &&
+    (!isInternal(url.hostname) || isInternal(registry.hostname));
+  if (isAllowed) return url;
+  throw new ServiceError(
+    "source-invalid",
+    `Registry names a token server that is not to be trusted: ${url?.origin ?? "no web address"}`,
+  );
+}
+
+function isInternal(hostname: string): boolean {
+  if (hostname === "localhost" || hostname.endsWith(".localhost")) return true;
+  const address = hostname.replace(/^\[(.*)\]$/, "$1");
+  const family = isIP(address);
+  return family !== 0 && internalAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
+}
+
+/** Loopback, private, shared and link-local addresses (RFC 6890). */
+const internalAddresses = new BlockList();
+for (
+  const [network, prefix] of [
+    ["0.0.0.0", 8],
+    ["10.0.0.0", 8],
+    ["100.64.0.0", 10],
+    ["127.0.0.0", 8],
+    ["169.254.0.0", 16],
+    ["172.16.0.0", 12],
+    ["192.168.0.0", 16],
+  ] as const
+) internalAddresses.addSubnet(network, prefix, "ipv4");
+for (const [network, prefix] of [["::", 127], ["fc00::", 7], ["fe80::", 10]] as const) {
+  internalAddresses.addSubnet(network, prefix, "ipv6");
+}

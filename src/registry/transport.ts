@@ -1,0 +1,27 @@
+/**
+ * The stack of layers that a request to a registry passes.
+ *
+ * @module
+ */
+
+import { type AuthOptions, withAuth } from "./auth.ts";
+import { createFetch, type CreateFetchOptions, type Fetch } from "./fetch.ts";
+import { withRedirects } from "./redirect.ts";
+import { type RetryOptions, withRetry } from "./retry.ts";
+import { type TimeoutOptions, withTimeout } from "./timeout.ts";
+
+/** Options of {@linkcode createTransport}: those of its layers. */
+export type TransportOptions = CreateFetchOptions & AuthOptions & TimeoutOptions & RetryOptions;
+
+/**
+ * Builds the stack. From below: the platform's fetch; a time limit on each hop; redirects, so that
+ * each hop has its own limit; retries of the whole way; authentication, whose token requests are
+ * thereby limited and retried, too.
+ *
+ * @param options What the layers need.
+ * @returns The topmost layer.
+ */
+export function createTransport(options: TransportOptions): Fetch {
+  const once = withRedirects(withTimeout(createFetch(options), options));
+  return withAuth(withRetry(once, options), options);
+}
