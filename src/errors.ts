@@ -47,6 +47,8 @@ export class ServiceError extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   /**
+   * Makes an error to throw.
+   *
    * @param code What callers act on.
    * @param message One sentence that names the action and the state.
    * @param options Cause and the source's own wish for a retry.

@@ -72,7 +72,7 @@ function fromLogTapeLevel(level: LogTapeLevel): string {
 }
 
 function formatJson(record: LogRecord): string {
-  return JSON.stringify({
+  return toJson({
     time: new Date(record.timestamp).toISOString(),
     level: fromLogTapeLevel(record.level),
     room: record.category.at(-1),
@@ -96,7 +96,17 @@ function messageOf(record: LogRecord): string {
 /** Quotes what would break a line or a `key=value` pair: log lines hold what strangers sent. */
 function formatValue(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value) ?? "undefined";
-  return /^[^\s"=\p{C}]+$/u.test(text) ? text : JSON.stringify(text);
+  return /^[^\s"=\p{C}]+$/u.test(text) ? text : toJson(text);
+}
+
+/** `JSON.stringify` leaves characters as they are that some terminals and log readers obey. */
+function toJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[\p{C}\p{Zl}\p{Zp}]/gu,
+    (character) =>
+      character.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+        .join(""),
+  );
 }
 
 const encoder = new TextEncoder();

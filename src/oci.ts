@@ -42,7 +42,7 @@ export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024;
 const DIGEST_HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
 
 /** `sha256:` and 64 lower-case hex digits, or `sha512:` and 128. */
-export type Digest = `${keyof typeof DIGEST_HEX_LENGTH}:${string}`;
+export type Digest = `sha256:${string}` | `sha512:${string}`;
 
 /**
  * Tells whether a text is a digest of an algorithm that we can check.
@@ -60,7 +60,8 @@ export type Digest = `${keyof typeof DIGEST_HEX_LENGTH}:${string}`;
  */
 export function isDigest(text: string): text is Digest {
   const [, algorithm, hex] = /^(sha256|sha512):([0-9a-f]+)$/.exec(text) ?? [];
-  return hex?.length === DIGEST_HEX_LENGTH[algorithm as keyof typeof DIGEST_HEX_LENGTH];
+  return hex !== undefined &&
+    hex.length === DIGEST_HEX_LENGTH[algorithm as keyof typeof DIGEST_HEX_LENGTH];
 }
 
 /** The running hash for a digest's algorithm. */
@@ -68,18 +69,30 @@ export class Digester {
   readonly #algorithm: string;
   readonly #hash: Hash;
 
-  /** @param like A digest of the algorithm to use. */
+  /**
+   * Starts with no bytes.
+   *
+   * @param like A digest of the algorithm to use.
+   */
   constructor(like: Digest) {
     this.#algorithm = like.slice(0, like.indexOf(":"));
     this.#hash = createHash(this.#algorithm);
   }
 
-  /** @param bytes What comes next. */
+  /**
+   * Takes more bytes.
+   *
+   * @param bytes What comes next.
+   */
   update(bytes: Uint8Array): void {
     this.#hash.update(bytes);
   }
 
-  /** @returns The digest of all that came; can be called once. */
+  /**
+   * Ends it; can be called once.
+   *
+   * @returns The digest of all that came.
+   */
   finish(): Digest {
     return `${this.#algorithm}:${this.#hash.digest("hex")}` as Digest;
   }
@@ -100,7 +113,27 @@ export function digestOf(bytes: Uint8Array, like: Digest = "sha256:"): Digest {
 
 const digestSchema = v.custom<Digest>((text) => typeof text === "string" && isDigest(text));
 
-const descriptorSchema = v.object({
+/** Points to content by digest and size (image-spec, descriptor.md). */
+export interface Descriptor {
+  /** Empty where the document does not say. */
+  readonly mediaType: string;
+  /** What the content hashes to. */
+  readonly digest: Digest;
+  /** Length in bytes. */
+  readonly size: number;
+  /** What else its author says. */
+  readonly annotations?: Readonly<Record<string, string>> | null | undefined;
+  /** Which machines an index's entry is for. */
+  readonly platform?:
+    | {
+      readonly architecture?: string | undefined;
+      readonly os?: string | undefined;
+    }
+    | null
+    | undefined;
+}
+
+const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.object({
   mediaType: v.optional(v.string(), ""),
   digest: digestSchema,
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
@@ -110,9 +143,6 @@ const descriptorSchema = v.object({
     os: v.optional(v.string()),
   }))),
 });
-
-/** Points to content by digest and size (image-spec, descriptor.md). */
-export type Descriptor = v.InferOutput<typeof descriptorSchema>;
 
 const manifestSchema = v.object({
   mediaType: v.optional(v.string()),
@@ -137,14 +167,19 @@ export interface DeliveredManifest {
 
 /** An image manifest: one artifact (image-spec, manifest.md). */
 export interface ImageManifest {
+  /** Tells it from an index. */
   readonly kind: "manifest";
+  /** What kind of artifact it is. */
   readonly config: Descriptor;
+  /** Its content, in order. */
   readonly layers: readonly Descriptor[];
 }
 
 /** An image index: several manifests under one name (image-spec, image-index.md). */
 export interface ImageIndex {
+  /** Tells it from a manifest. */
   readonly kind: "index";
+  /** Its manifests, in order. */
   readonly manifests: readonly Descriptor[];
 }
 

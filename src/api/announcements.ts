@@ -45,7 +45,11 @@ export class Announcements {
   readonly #byAddress: LRUCache<string, FirmwareName>;
   readonly #byConnection: LRUCache<string, FirmwareName>;
 
-  /** @param options How long, and by which clock. */
+  /**
+   * Makes a memory without announcements.
+   *
+   * @param options How long, and by which clock.
+   */
   constructor({ holdMs, now = () => performance.now() }: AnnouncementsOptions) {
     // Resolution 0: an injected clock is asked each time, and no timer is left running.
     const common = { max: ANNOUNCEMENTS_LIMIT, perf: { now }, ttlResolution: 0 };
@@ -54,6 +58,8 @@ export class Announcements {
   }
 
   /**
+   * Notes what a client is told.
+   *
    * @param c The request for the version.
    * @param device Whose.
    * @param firmware What it is told of.
@@ -66,6 +72,8 @@ export class Announcements {
   }
 
   /**
+   * Looks up what a client was told.
+   *
    * @param c The request for the bytes.
    * @param device Whose.
    * @returns What this client was told of last, on this connection or else from this address.
@@ -77,8 +85,10 @@ export class Announcements {
   }
 
   /**
+   * Frees a client from what it was told: it gets the newest from now on.
+   *
    * @param c A request for bytes that can no longer be had.
-   * @param device Whose: the client is free to get the newest.
+   * @param device Whose.
    */
   forget(c: Context, device: string): void {
     const { address, connection } = clientOf(c);

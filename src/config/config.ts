@@ -27,6 +27,7 @@ export class UsageError extends Error {
 
 /** Firmware comes from a registry. */
 export interface RegistryConfig {
+  /** Tells it from layouts. */
   readonly kind: "registry";
   /** Its address. */
   readonly url: URL;
@@ -40,6 +41,7 @@ export interface RegistryConfig {
 
 /** Firmware comes from image layouts. */
 export interface LayoutConfig {
+  /** Tells it from a registry. */
   readonly kind: "layout";
   /** The folder that holds them. */
   readonly directory: string;

@@ -17,6 +17,8 @@ export class VerifyingReader implements AsyncIterable<Uint8Array> {
   #verified = false;
 
   /**
+   * Reads nothing yet.
+   *
    * @param stream The bytes as they come.
    * @param descriptor What they must be.
    */
@@ -31,6 +33,8 @@ export class VerifyingReader implements AsyncIterable<Uint8Array> {
   }
 
   /**
+   * Reads the blob.
+   *
    * @returns The bytes, once.
    * @throws {ServiceError} `artifact-invalid` at the first byte too many, or at the end.
    */

@@ -20,7 +20,11 @@ export class FirmwareCache {
   /** In the order of use: a Map iterates in the order of insertion. */
   readonly #entries = new Map<string, CacheEntry>();
 
-  /** @param capacity How many devices are kept. */
+  /**
+   * Makes an empty cache.
+   *
+   * @param capacity How many devices are kept.
+   */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
@@ -31,6 +35,8 @@ export class FirmwareCache {
   }
 
   /**
+   * Looks a device up.
+   *
    * @param device A device id.
    * @returns Its entry, which thereby counts as used.
    */
@@ -41,6 +47,8 @@ export class FirmwareCache {
   }
 
   /**
+   * Keeps a device, at the cost of others where there are too many.
+   *
    * @param device A device id.
    * @param entry What is kept for it from now on.
    */
@@ -53,7 +61,11 @@ export class FirmwareCache {
     }
   }
 
-  /** @param device Is forgotten. */
+  /**
+   * Forgets a device.
+   *
+   * @param device A device id.
+   */
   delete(device: string): void {
     this.#entries.delete(device);
   }

@@ -21,12 +21,18 @@ export class HeldFirmware {
   readonly #holdMs: number;
   readonly #held: Held[] = [];
 
-  /** @param holdMs How long each is held, in milliseconds. */
+  /**
+   * Holds nothing yet.
+   *
+   * @param holdMs How long each is held, in milliseconds.
+   */
   constructor(holdMs: number) {
     this.#holdMs = holdMs;
   }
 
   /**
+   * Holds a firmware from now on.
+   *
    * @param device Whose firmware.
    * @param firmware What may still be asked for.
    * @param nowMs Now, in milliseconds of any steady clock.
@@ -36,6 +42,8 @@ export class HeldFirmware {
   }
 
   /**
+   * Looks for a firmware.
+   *
    * @param device Whose firmware.
    * @param digest Which.
    * @returns It, where it is still held.
@@ -45,7 +53,11 @@ export class HeldFirmware {
       ?.firmware;
   }
 
-  /** @param nowMs What is over by then is let go. */
+  /**
+   * Lets go of what was held long enough.
+   *
+   * @param nowMs Now, by the same clock.
+   */
   expire(nowMs: number): void {
     const live = this.#held.findIndex(({ untilMs }) => untilMs > nowMs);
     this.#held.splice(0, live === -1 ? this.#held.length : live);

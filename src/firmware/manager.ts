@@ -51,7 +51,11 @@ export class FirmwareManager {
   readonly #held: HeldFirmware;
   readonly #flights = new SingleFlight<Firmware>();
 
-  /** @param options What it works with. */
+  /**
+   * Knows no firmware yet.
+   *
+   * @param options What it works with.
+   */
   constructor(options: FirmwareManagerOptions) {
     this.#options = options;
     this.#source = options.source;

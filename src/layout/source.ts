@@ -32,7 +32,11 @@ export class LayoutSource {
   readonly #directory: string;
   readonly #prefix: string;
 
-  /** @param options Where. */
+  /**
+   * Reads nothing yet.
+   *
+   * @param options Where.
+   */
   constructor(options: LayoutSourceOptions) {
     this.#directory = options.directory.replace(/\/+$/, "");
     this.#prefix = options.repositoryPrefix;

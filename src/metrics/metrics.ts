@@ -60,22 +60,36 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** @param device A device that the source knows. */
+  /**
+   * Counts a request answered from the cache.
+   *
+   * @param device A device that the source knows.
+   */
   hit(device: string): void {
     this.#hits.inc({ device_id: device });
   }
 
-  /** @param device A device that the source knows. */
+  /**
+   * Counts a fetch.
+   *
+   * @param device A device that the source knows.
+   */
   miss(device: string): void {
     this.#misses.inc({ device_id: device });
   }
 
-  /** @param count How many devices have firmware in the cache now. */
+  /**
+   * Sets the size of the cache.
+   *
+   * @param count How many devices have firmware in the cache now.
+   */
   entries(count: number): void {
     this.#entries.set(count);
   }
 
   /**
+   * Counts and times a request.
+   *
    * @param labels What was asked and answered.
    * @param seconds How long it took to the head of the answer.
    */
@@ -85,7 +99,11 @@ export class Metrics {
     this.#durations.observe(labels, seconds);
   }
 
-  /** @returns All series in Prometheus's text format. */
+  /**
+   * Writes all series down.
+   *
+   * @returns Prometheus's text format.
+   */
   expose(): Promise<string> {
     return this.#registry.metrics();
   }

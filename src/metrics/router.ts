@@ -8,6 +8,8 @@ import { Hono } from "hono";
 import type { Metrics } from "./metrics.ts";
 
 /**
+ * Builds the application that Prometheus talks to.
+ *
  * @param metrics What is exposed.
  * @returns An application that answers `GET /metrics`.
  */

@@ -51,7 +51,11 @@ export class RegistryClient {
   readonly #prefix: string;
   readonly #fetch: Fetch;
 
-  /** @param options Where and how. */
+  /**
+   * Asks nothing yet.
+   *
+   * @param options Where and how.
+   */
   constructor(options: RegistryClientOptions) {
     this.#base = new URL(`${options.url.href.replace(/\/+$/, "")}/v2/`);
     this.#prefix = options.repositoryPrefix;

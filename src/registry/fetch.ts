@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ServiceError } from "../errors.ts";
+import { describeError, isServiceError, ServiceError } from "../errors.ts";
 
 /** What a request to a registry consists of. */
 export interface FetchInit {
@@ -55,9 +55,14 @@ export function createFetch(options: CreateFetchOptions): Fetch {
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (cause) {
-      throw asUnavailable(cause);
+      throw asUnavailable(isServiceError(cause) ? cause : withoutQuery(cause, url));
     }
   };
+}
+
+/** What `fetch` threw names the whole address: a storage's is signed in its query. */
+function withoutQuery(cause: unknown, url: string): string {
+  return describeError(cause).replaceAll(new URL(url).search, "");
 }
 
 /**

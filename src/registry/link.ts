@@ -5,9 +5,13 @@
  * @module
  */
 
-/** `<target>` and its parameters up to the comma that ends the link. */
-const LINK = /<([^>]*)>((?:[^",]|"(?:[^"\\]|\\.)*")*)/g;
-const RELATION = /;[ \t]*rel[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+))/i;
+/**
+ * `<target>` and its parameters up to the comma that ends the link. Matches in linear time: a header
+ * may have hundreds of kilobytes, and a quote that is never closed ends with it.
+ */
+const LINK = /<([^<>]*)>((?:[^",]|"(?:[^"\\]|\\.?)*(?:"|$))*)/g;
+/** `;name=value`, `;name="value"` or `;name`: read one by one, as a quoted value may look like more. */
+const PARAMETER = /;[ \t]*([^\s;=,"]+)[ \t]*(?:=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?/g;
 
 /**
  * The target of the link to the next page.
@@ -25,7 +29,9 @@ const RELATION = /;[ \t]*rel[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+))/i;
 export function nextLink(header: string | null): string | undefined {
   for (const [, target, parameters = ""] of (header ?? "").matchAll(LINK)) {
     // A later "rel" of the same link is to be ignored (RFC 8288, 3.3).
-    const [, quoted, plain] = RELATION.exec(parameters) ?? [];
+    const relation = [...parameters.matchAll(PARAMETER)]
+      .find(([, name]) => name?.toLowerCase() === "rel");
+    const [, , quoted, plain] = relation ?? [];
     const relations = (quoted ?? plain ?? "").toLowerCase().split(/[ \t]+/);
     if (relations.includes("next")) return target;
   }

@@ -94,6 +94,7 @@ export function retryAfterMs(response: Response): number | undefined {
   const value = response.headers.get("retry-after")?.trim();
   if (value === undefined) return undefined;
   if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
+  // A date begins with its day of the week; Date.parse also takes "1.5" for one, long ago.
+  const date = /^[a-z]{3}/i.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

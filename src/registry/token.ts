@@ -108,7 +108,8 @@ function checkRealm(realm: string, registry: URL): URL {
 }
 
 function isInternal(hostname: string): boolean {
-  if (hostname === "localhost" || hostname.endsWith(".localhost")) return true;
+  // The dot at the end of a full name changes nothing about whom it names.
+  if (/(?:^|\.)localhost\.?$/.test(hostname)) return true;
   const address = hostname.replace(/^\[(.*)\]$/, "$1");
   const family = isIP(address);
   return family !== 0 && internalAddresses.check(address, family === 6 ? "ipv6" : "ipv4");

@@ -1,0 +1,138 @@
+/**
+ * A firmware source in memory, and streams whose end can be watched.
+ *
+ * @module
+ */
+
+import { ServiceError } from "../../src/errors.ts";
+import type { FirmwareSource } from "../../src/firmware/firmware.ts";
+import type { DeliveredManifest, Descriptor, Digest } from "../../src/oci.ts";
+import { type Artifact, withChildren } from "./manifest.ts";
+
+/** One of the questions that the domain asks. */
+export type SourceMethod = keyof FirmwareSource;
+
+/** Answers from what was pushed to it, and records every question. */
+export class FakeSource implements FirmwareSource {
+  readonly #tags = new Map<string, Map<string, Digest>>();
+  readonly #manifests = new Map<string, Artifact>();
+  readonly #blobs = new Map<string, Uint8Array>();
+  #calls: SourceMethod[] = [];
+
+  /** Thrown by every method while it is set. */
+  failure: Error | undefined;
+  /** Awaited by every method, after its call was recorded, while it is set. */
+  gate: Promise<void> | undefined;
+  /** Whether the digest of a tag can be told without its manifest. */
+  canPeek = true;
+
+  /** The questions so far, in their order. */
+  get calls(): readonly SourceMethod[] {
+    return this.#calls;
+  }
+
+  /** Starts {@linkcode calls} anew. */
+  forgetCalls(): void {
+    this.#calls = [];
+  }
+
+  /** Stores an artifact with all below it, and moves a tag to it. */
+  push(device: string, tag: string, artifact: Artifact): void {
+    for (const part of withChildren(artifact)) {
+      this.#manifests.set(part.digest, part);
+      for (const [digest, bytes] of part.blobs) this.#blobs.set(digest, bytes);
+    }
+    const tags = this.#tags.get(device) ?? new Map<string, Digest>();
+    this.#tags.set(device, tags.set(tag, artifact.digest as Digest));
+  }
+
+  /** Takes a tag off the list; its manifest stays. */
+  deleteTag(device: string, tag: string): void {
+    this.#tags.get(device)?.delete(tag);
+  }
+
+  /** Takes a manifest away; its tags stay on the list, as some registries leave them. */
+  deleteManifest(digest: string): void {
+    this.#manifests.delete(digest);
+  }
+
+  /** Takes a repository away; what had been pushed can be had by digest still. */
+  deleteRepository(device: string): void {
+    this.#tags.delete(device);
+  }
+
+  async listTags(device: string): Promise<readonly string[]> {
+    await this.#enter("listTags");
+    const tags = this.#tags.get(device);
+    if (tags === undefined) throw new ServiceError("firmware-unknown", "No such repository");
+    return [...tags.keys()];
+  }
+
+  async peekDigest(device: string, tag: string): Promise<Digest | undefined> {
+    await this.#enter("peekDigest");
+    return this.canPeek ? this.#find(device, tag).digest as Digest : undefined;
+  }
+
+  async fetchManifest(device: string, reference: string): Promise<DeliveredManifest> {
+    await this.#enter("fetchManifest");
+    const { manifest, mediaType, digest } = this.#find(device, reference);
+    return { bytes: manifest, mediaType, claimedDigest: digest as Digest };
+  }
+
+  async openBlob(_device: string, { digest }: Descriptor): Promise<ReadableStream<Uint8Array>> {
+    await this.#enter("openBlob");
+    const bytes = this.#blobs.get(digest);
+    if (bytes === undefined) throw new ServiceError("artifact-invalid", "No such blob");
+    return new WatchedStream(bytes).stream;
+  }
+
+  async #enter(method: SourceMethod): Promise<void> {
+    this.#calls.push(method);
+    await this.gate;
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  #find(device: string, reference: string): Artifact {
+    const digest = this.#tags.get(device)?.get(reference) ?? reference;
+    const artifact = this.#manifests.get(digest);
+    if (artifact === undefined) throw new ServiceError("firmware-unknown", "No such manifest");
+    return artifact;
+  }
+}
+
+/** How {@linkcode WatchedStream} delivers. */
+export interface WatchedOptions {
+  /** Sizes of the chunks, used in turn; each at least 1. @default 64 KiB each */
+  readonly chunkSizes?: readonly number[];
+  /** What happens after the last byte instead of the end. @default the stream ends */
+  readonly error?: Error;
+}
+
+/** Bytes as a stream that tells how far it was read and whether it was let go of. */
+export class WatchedStream {
+  /** The stream. */
+  readonly stream: ReadableStream<Uint8Array>;
+  /** Settles once the reader has cancelled the stream. */
+  readonly cancelled: Promise<void>;
+  /** How many bytes were asked for. */
+  delivered = 0;
+
+  /** @param bytes What it delivers; each chunk is a copy. */
+  constructor(bytes: Uint8Array, { chunkSizes = [64 * 1024], error }: WatchedOptions = {}) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.cancelled = promise;
+    let turn = 0;
+    this.stream = new ReadableStream({
+      pull: (controller) => {
+        const size = chunkSizes[turn++ % chunkSizes.length] ?? 1;
+        const chunk = bytes.slice(this.delivered, this.delivered + size);
+        this.delivered += chunk.length;
+        if (chunk.length > 0) controller.enqueue(chunk);
+        else if (error !== undefined) controller.error(error);
+        else controller.close();
+      },
+      cancel: () => resolve(),
+      // Nothing is delivered ahead of the reader, so that `delivered` is what it took.
+    }, { highWaterMark: 0 });
+  }
+}
