@@ -89,6 +89,19 @@ Deno.test("without a signal it stays, and after one lets requests end and exits 
   }
 });
 
+Deno.test("a reader that does not read cannot keep it from ending", async () => {
+  await using registry = new FakeRegistry();
+  // More than all buffers on the way take.
+  registry.push("pump", "1.0.0", orasArtifact(firmwareBytes(64 * 1024 * 1024, 1)));
+  await using otaflux = await Otaflux.start({ args: ["--registry-url", registry.origin] });
+  using connection = await RawConnection.open(otaflux.port);
+  await connection.send("GET /firmware?device=pump HTTP/1.1\r\nHost: x\r\n\r\n");
+  await otaflux.logged("Fetched firmware");
+  otaflux.signal("SIGTERM");
+  assert.equal((await otaflux.ended()).code, 0);
+  assert.ok(otaflux.records.some(({ message }) => message === "Requests were cut off"));
+});
+
 Deno.test("a layout that skopeo wrote is served as it is", {
   ignore: "skip" in await debianTool("skopeo") || "skip" in await debianTool("docker-registry"),
 }, async () => {
