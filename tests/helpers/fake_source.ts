@@ -1,11 +1,12 @@
 /**
- * A firmware source in memory, and streams whose end can be watched.
+ * A firmware source in memory, a manager on top of it, and streams whose end can be watched.
  *
  * @module
  */
 
 import { ServiceError } from "../../src/errors.ts";
-import type { FirmwareSource } from "../../src/firmware/firmware.ts";
+import type { Firmware, FirmwareObserver, FirmwareSource } from "../../src/firmware/firmware.ts";
+import { FirmwareManager, type FirmwareManagerOptions } from "../../src/firmware/manager.ts";
 import type { DeliveredManifest, Descriptor, Digest } from "../../src/oci.ts";
 import { type Artifact, withChildren } from "./manifest.ts";
 
@@ -134,5 +135,72 @@ export class WatchedStream {
       cancel: () => resolve(),
       // Nothing is delivered ahead of the reader, so that `delivered` is what it took.
     }, { highWaterMark: 0 });
+  }
+}
+
+/** Records what a manager tells of. */
+export class Observed implements FirmwareObserver {
+  /** Devices, one for each hit. */
+  readonly hits: string[] = [];
+  /** Devices, one for each miss. */
+  readonly misses: string[] = [];
+  /** The counts in the order in which they came. */
+  readonly entryCounts: number[] = [];
+
+  hit(device: string): void {
+    this.hits.push(device);
+  }
+
+  miss(device: string): void {
+    this.misses.push(device);
+  }
+
+  entries(count: number): void {
+    this.entryCounts.push(count);
+  }
+}
+
+/** How long a {@linkcode ManagerBench} does not ask its source again. */
+export const REFRESH_MS = 60_000;
+
+/** How long a {@linkcode ManagerBench} holds what was replaced. */
+export const HOLD_MS = 90_000;
+
+/** A manager of one device or more, by a clock that stands still. */
+export class ManagerBench {
+  /** What the manager asks. */
+  readonly source = new FakeSource();
+  /** What the manager told. */
+  readonly observed = new Observed();
+  /** The subject. */
+  readonly manager: FirmwareManager;
+  /** Now. */
+  nowMs = 1000;
+  readonly #device: string;
+
+  /** Makes a manager of ten devices and of firmware up to 1000 bytes. */
+  constructor(device: string, options: Partial<FirmwareManagerOptions> = {}) {
+    this.#device = device;
+    this.manager = new FirmwareManager({
+      source: this.source,
+      observer: this.observed,
+      cacheSize: 10,
+      refreshIntervalMs: REFRESH_MS,
+      holdMs: HOLD_MS,
+      maxFirmwareBytes: 1000,
+      now: () => this.nowMs,
+      ...options,
+    });
+  }
+
+  /** Asks for the device's newest firmware. */
+  get(): Promise<Firmware> {
+    return this.manager.get(this.#device);
+  }
+
+  /** Lets the answers in the cache become old, and forgets the calls that led to them. */
+  expire(): void {
+    this.nowMs += REFRESH_MS;
+    this.source.forgetCalls();
   }
 }

@@ -31,6 +31,10 @@ const BASE_RUNTIME = {
   sha256: "47c70d9b4a9bca2fd8024f2785544c7806ea09bc86dcefc34b4e0fa0ce497b92",
 };
 
+/** What Deno learned after the version of the base runtime, so that those executables lack it. */
+export const SUBJECT_LACKS_ZSTD = Deno.env.get("OTAFLUX_SUBJECT") === "executable" &&
+  !Deno.env.get("DENORT_BIN");
+
 /** Hours after its last use that an earlier build is kept: an executable is as large as Deno. */
 const KEPT_HOURS = 1;
 
