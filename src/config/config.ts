@@ -200,10 +200,9 @@ function resolveSource(values: SettingValues, input: ConfigInput): RegistryConfi
 }
 
 function resolveRegistryUrl(value: string, isInsecure: boolean): URL {
-  const hasScheme = value.includes("://");
-  const url = new URL(hasScheme ? value : `https://${value}`);
-  if (isInsecure) url.protocol = "http:";
-  return url;
+  const [, scheme = "https://", rest = ""] = /^(https?:\/\/)?([^]*)$/i.exec(value) ?? [];
+  // Not by `URL.protocol`: a port that is the default of https would be lost.
+  return new URL(`${isInsecure ? "http://" : scheme}${rest}`);
 }
 
 function resolveCredentials(
@@ -216,7 +215,9 @@ function resolveCredentials(
   }
   // RFC 7617, 2: a colon would move the border between name and password.
   if (registryUsername.includes(":")) {
-    throw invalid("--registry-username", registryUsername, "a name without a colon");
+    // What stands behind it may be meant as the password.
+    const name = registryUsername.replace(/:[^]*/, ":…");
+    throw invalid("--registry-username", name, "a name without a colon");
   }
   const password = file === undefined
     ? values.registryPassword ?? ""
@@ -257,8 +258,8 @@ function readFile(flag: string, path: string, { readTextFile }: ConfigInput): st
 }
 
 function invalid(name: string, value: string, takes: string): UsageError {
-  // What stands before "@" in an address may be a password.
-  const shown = JSON.stringify(value.replace(/[^/@]*@/g, "…@"));
+  // What stands before "@" in an address may be a password, which may hold "/" and "@" itself.
+  const shown = JSON.stringify(value.replace(/^([a-z]+:\/\/)?[^]*@/i, "$1…@"));
   return new UsageError(`${name}: ${shown} is not valid, it takes ${takes}`);
 }
 
@@ -270,8 +271,13 @@ function oneLine(message: string): string {
   return message.replaceAll(/\s*\n\s*/g, " ").trim();
 }
 
-/** Commander repeats a mistyped flag whole: what follows its "=" may be a secret. */
+/**
+ * Commander repeats a mistyped flag and words too many as they are: what follows a flag's "=" may be
+ * a secret, and so may be the rest of one that has spaces but no quotes.
+ */
 function complaintOf(message: string): string {
-  const sentence = oneLine(message).replace(/^error: /, "").replaceAll(/=[^'\s]*/g, "=…");
+  const sentence = oneLine(message).replace(/^error: /, "")
+    .replace(/=[^]*'/, "=…'")
+    .replace(/^(too many arguments)\..*/, "$1, want flags only, and quotes around spaces");
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }

@@ -81,6 +81,7 @@ export class LayoutSource {
     const path = this.#blobPath(device, digest);
     const bytes = await readFile(path);
     if (bytes === undefined) {
+      await this.#assertPresent();
       throw new ServiceError("firmware-unknown", `No manifest ${digest} of "${device}"`);
     }
     return { bytes, mediaType, claimedDigest: digest };
@@ -95,11 +96,13 @@ export class LayoutSource {
    * @throws {ServiceError} `artifact-invalid` where it is missing, or `source-*`.
    */
   async openBlob(device: string, { digest }: Descriptor): Promise<ReadableStream<Uint8Array>> {
+    const path = this.#blobPath(device, digest);
     try {
-      const file = await Deno.open(this.#blobPath(device, digest), { read: true });
+      const file = await Deno.open(path, { read: true });
       return file.readable;
     } catch (cause) {
       if (cause instanceof Deno.errors.NotFound) {
+        await this.#assertPresent();
         throw new ServiceError("artifact-invalid", `Blob ${digest} of "${device}" is missing`, {
           cause,
         });

@@ -71,6 +71,11 @@ export async function requestToken(fetch: Fetch, request: TokenRequest): Promise
     headers: authorization === undefined ? {} : { authorization },
   });
   const action = `get a token from ${url.host}`;
+  if (response.status === 404) {
+    await response.body?.cancel();
+    // It is the token server that is not there: it does not say anything about firmware.
+    throw new ServiceError("source-invalid", `Cannot ${action}: the answer is 404`);
+  }
   await ensureOk(response, action);
   const answer = await readJson(response, {
     action,

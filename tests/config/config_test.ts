@@ -1,0 +1,321 @@
+import assert from "node:assert/strict";
+import { type Config, readConfig, UsageError } from "../../src/config/config.ts";
+import { flagOf, type Setting, SETTINGS, variableOf } from "../../src/config/settings.ts";
+
+const PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+const URL_FLAG = ["--registry-url", "registry.example"];
+
+interface World {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly folders?: readonly string[];
+}
+
+function read(args: readonly string[], world: World = {}): Config | string {
+  const { env = {}, files = {}, folders = ["/layouts"] } = world;
+  return readConfig({
+    args,
+    env: (name) => env[name],
+    version: "1.2.3",
+    readTextFile: (path) => {
+      const text = files[path];
+      if (text === undefined) throw new Deno.errors.NotFound("No such file\n(os error 2)");
+      return text;
+    },
+    isDirectory: (path) => folders.includes(path),
+  });
+}
+
+function configOf(args: readonly string[], world: World = {}): Config {
+  const config = read(args, world);
+  assert(typeof config !== "string");
+  return config;
+}
+
+/** The message of a usage error, which is always one line without full stop. */
+function complaintOf(args: readonly string[], world: World = {}): string {
+  try {
+    read(args, world);
+  } catch (error) {
+    assert(error instanceof UsageError, `${error}`);
+    assert.match(error.message, /^[^\n\r]+[^\n\r.]$/);
+    return error.message;
+  }
+  assert.fail("nothing was wrong");
+}
+
+function registryOf(config: Config): Config["source"] & { kind: "registry" } {
+  assert(config.source.kind === "registry");
+  return config.source;
+}
+
+Deno.test("readConfig() has defaults for all but the source", () => {
+  assert.deepEqual(configOf(URL_FLAG), {
+    source: {
+      kind: "registry",
+      url: new URL("https://registry.example"),
+      credentials: undefined,
+      caCertificates: [],
+      timeoutMs: 30_000,
+    },
+    repositoryPrefix: "",
+    listen: { hostname: "0.0.0.0", port: 8080 },
+    metricsListen: { hostname: "0.0.0.0", port: 9090 },
+    cacheSize: 100,
+    refreshIntervalMs: 60_000,
+    maxFirmwareBytes: 268_435_456,
+    logLevel: "info",
+    logFormat: "text",
+  });
+});
+
+/** Each setting: two values, where the configuration has them, and as what. */
+const VALUES: readonly (readonly [
+  keyof typeof SETTINGS,
+  readonly [string, string],
+  (config: Config) => unknown,
+  readonly [unknown, unknown],
+])[] = [
+  ["registryUrl", ["a.example:1", "http://b.example"], (config) => registryOf(config).url.href, [
+    "https://a.example:1/",
+    "http://b.example/",
+  ]],
+  ["repositoryPrefix", ["factory", "a/b"], (config) => config.repositoryPrefix, ["factory", "a/b"]],
+  [
+    "registryUsername",
+    ["alice", "bob"],
+    (config) => registryOf(config).credentials?.username,
+    ["alice", "bob"],
+  ],
+  [
+    "registryPassword",
+    ["open", "sesame "],
+    (config) => registryOf(config).credentials?.password,
+    ["open", "sesame "],
+  ],
+  [
+    "registryPasswordFile",
+    ["/open", "/sesame"],
+    (config) => registryOf(config).credentials?.password,
+    ["of /open", "of /sesame"],
+  ],
+  [
+    "registryCaCertPath",
+    ["/ca.pem", "/other.pem"],
+    (config) => registryOf(config).caCertificates,
+    [[PEM], [`${PEM}${PEM}`]],
+  ],
+  ["registryTimeout", ["1s", "2m"], (config) => registryOf(config).timeoutMs, [1000, 120_000]],
+  ["listenAddr", ["localhost:1", "[::1]:2"], (config) => config.listen, [
+    { hostname: "localhost", port: 1 },
+    { hostname: "::1", port: 2 },
+  ]],
+  ["metricsListenAddr", ["[::]:1", "m:2"], (config) => config.metricsListen, [
+    { hostname: "::", port: 1 },
+    { hostname: "m", port: 2 },
+  ]],
+  ["cacheSize", ["1", "1000000"], (config) => config.cacheSize, [1, 1_000_000]],
+  ["refreshInterval", ["0", "5m"], (config) => config.refreshIntervalMs, [0, 300_000]],
+  ["maxFirmwareSize", ["1", "1GiB"], (config) => config.maxFirmwareBytes, [1, 2 ** 30]],
+  ["logLevel", ["debug", "ERROR"], (config) => config.logLevel, ["debug", "error"]],
+  ["logFormat", ["json", "text"], (config) => config.logFormat, ["json", "text"]],
+];
+const files = {
+  "/open": "of /open",
+  "/sesame": "of /sesame",
+  "/ca.pem": PEM,
+  "/other.pem": `${PEM}${PEM}`,
+};
+
+for (const [key, [first, second], pick, [one, two]] of VALUES) {
+  const [flag, variable] = [flagOf(key), variableOf(key)];
+  const base = key === "registryUrl" ? [] : URL_FLAG;
+
+  Deno.test(`readConfig() reads ${flag} and ${variable}, and the flag wins`, () => {
+    assert.deepEqual(pick(configOf([...base, flag, first], { files })), one);
+    assert.deepEqual(pick(configOf([...base, `${flag}=${second}`], { files })), two);
+    assert.deepEqual(pick(configOf(base, { files, env: { [variable]: second } })), two);
+    const both = { files, env: { [variable]: second } };
+    assert.deepEqual(pick(configOf([...base, flag, first], both)), one);
+  });
+
+  Deno.test(`readConfig() takes an empty ${variable} for none`, () => {
+    const fallback = ["--registry-url", "registry.example"];
+    const unset = pick(configOf(fallback));
+    assert.deepEqual(pick(configOf(fallback, { env: { [variable]: "" } })), unset);
+  });
+}
+
+Deno.test("readConfig() reads the one switch as flag and as variable", () => {
+  const protocol = (args: readonly string[], value = ""): string =>
+    registryOf(configOf([...URL_FLAG, ...args], { env: { REGISTRY_INSECURE: value } })).url
+      .protocol;
+  assert.equal(protocol([]), "https:");
+  assert.equal(protocol(["--registry-insecure"]), "http:");
+  assert.equal(protocol([], "true"), "http:");
+  assert.equal(protocol([], "0"), "https:");
+  assert.equal(protocol(["--registry-insecure"], "false"), "http:");
+});
+
+Deno.test("readConfig() reads --layout-dir and LAYOUT_DIR instead of a registry", () => {
+  const expected = { kind: "layout", directory: "/layouts" };
+  assert.deepEqual(configOf(["--layout-dir", "/layouts"]).source, expected);
+  assert.deepEqual(configOf([], { env: { LAYOUT_DIR: "/layouts" } }).source, expected);
+});
+
+for (
+  const [text, secure, insecure] of [
+    ["h.example", "https://h.example/", "http://h.example/"],
+    ["h.example:5000", "https://h.example:5000/", "http://h.example:5000/"],
+    ["h.example:443", "https://h.example/", "http://h.example:443/"],
+    ["h.example:80", "https://h.example:80/", "http://h.example/"],
+    ["10.0.0.1:5000", "https://10.0.0.1:5000/", "http://10.0.0.1:5000/"],
+    ["[::1]:5000", "https://[::1]:5000/", "http://[::1]:5000/"],
+    ["http://h.example", "http://h.example/", "http://h.example/"],
+    ["https://h.example", "https://h.example/", "http://h.example/"],
+    ["https://h.example:443", "https://h.example/", "http://h.example:443/"],
+    ["HTTPS://H.example:5000/", "https://h.example:5000/", "http://h.example:5000/"],
+    ["h.example\n", "https://h.example/", "http://h.example/"],
+    ["h.example/a://b", "https://h.example/a://b", "http://h.example/a://b"],
+  ] as const
+) {
+  Deno.test(`readConfig() reads the registry ${JSON.stringify(text)}`, () => {
+    const href = (...args: readonly string[]): string =>
+      registryOf(configOf(["--registry-url", text, ...args])).url.href;
+    assert.equal(href(), secure);
+    assert.equal(href("--registry-insecure"), insecure);
+  });
+}
+
+for (
+  const [text, prefix] of [["factory", "factory"], ["factory/", "factory"], ["a/b/", "a/b"], [
+    "/",
+    "",
+  ]]
+) {
+  Deno.test(`readConfig() reads the prefix ${text}`, () => {
+    assert.equal(configOf([...URL_FLAG, `--repository-prefix=${text}`]).repositoryPrefix, prefix);
+  });
+}
+
+for (
+  const [content, password] of [
+    ["secret\n", "secret"],
+    ["secret\r\n", "secret"],
+    ["secret", "secret"],
+    [" se cret \n\n", " se cret \n"],
+    ["se\ncret", "se\ncret"],
+  ] as const
+) {
+  Deno.test(`readConfig() reads the password file ${JSON.stringify(content)}`, () => {
+    const args = [...URL_FLAG, "--registry-username=u", "--registry-password-file=/p"];
+    assert.deepEqual(registryOf(configOf(args, { files: { "/p": content } })).credentials, {
+      username: "u",
+      password,
+    });
+  });
+}
+
+/** A wrong value of each setting, and what its message says beside name and value. */
+const WRONG: readonly (readonly [keyof typeof SETTINGS, string, RegExp])[] = [
+  ["registryUrl", "ftp://h", /it takes https:\/\/host/],
+  ["repositoryPrefix", "Factory", /it takes lower-case letters/],
+  ["repositoryPrefix", "a//b", /it takes lower-case letters/],
+  ["registryCaCertPath", "/open", /it takes a file with certificates in PEM/],
+  ["registryTimeout", "0", /it takes a duration such as .* or 24h$/],
+  ["layoutDir", "/nowhere", /it takes a folder that exists/],
+  ["listenAddr", "8080", /it takes an address such as/],
+  ["metricsListenAddr", "localhost:99999", /it takes an address such as/],
+  ["cacheSize", "0", /it takes a whole number of devices from 1 to 1000000/],
+  ["refreshInterval", "60", /it takes a duration such as .*, or 0$/],
+  ["maxFirmwareSize", "1TB", /it takes a size such as/],
+  ["logLevel", "loud", /it takes one of trace, debug, info, warn, error$/],
+  ["logFormat", "xml", /it takes one of text, json$/],
+];
+
+for (const [key, value, takes] of WRONG) {
+  Deno.test(`readConfig() refuses ${flagOf(key)} ${value} in one line that says what it takes`, () => {
+    const base = key === "registryUrl" || key === "layoutDir" ? [] : URL_FLAG;
+    for (
+      const [flags, env, name] of [
+        [[`${flagOf(key)}=${value}`], {}, flagOf(key)],
+        // A value that is wrong only in its context is named by its flag in any case.
+        [[], { [variableOf(key)]: value }, `(${flagOf(key)}|${variableOf(key)})`],
+      ] as const
+    ) {
+      const message = complaintOf([...base, ...flags], { files, env });
+      assert.match(message, new RegExp(`^${name}: `));
+      assert(message.includes(JSON.stringify(value)), message);
+      assert.match(message, takes);
+    }
+  });
+}
+
+Deno.test("readConfig() refuses REGISTRY_INSECURE that is neither true nor false", () => {
+  const message = complaintOf(URL_FLAG, { env: { REGISTRY_INSECURE: "maybe" } });
+  assert.match(message, /^REGISTRY_INSECURE: "maybe" is not valid, it takes true or false$/);
+});
+
+for (
+  const [what, args, message] of [
+    ["no source", [], /--registry-url or --layout-dir/],
+    ["two sources", [...URL_FLAG, "--layout-dir=/layouts"], /exclude each other/],
+    [
+      "two passwords",
+      [...URL_FLAG, "--registry-password=a", "--registry-password-file=/open"],
+      /exclude each other/,
+    ],
+    ["an unreadable file", [...URL_FLAG, "--registry-password-file=/x"], /"\/x": No such file \(/],
+    ["a flag without value", ["--registry-url"], /--registry-url <url>/],
+    ["an unknown flag", [...URL_FLAG, "--registry-ulr"], /'--registry-ulr'.*--registry-url/],
+    ["a word too many", [...URL_FLAG, "serve"], /too many arguments/i],
+    ["a value for the switch", [...URL_FLAG, "--registry-insecure=true"], /--registry-insecure/],
+  ] as const
+) {
+  Deno.test(`readConfig() refuses ${what}`, () => {
+    assert.match(complaintOf(args, { files }), message);
+  });
+}
+
+for (
+  const [what, args] of [
+    ["in an address", ["--registry-url=https://user:s3cr/et@registry.example"]],
+    ["in an address without scheme", ["--registry-url=user:s3cret@registry.example"]],
+    ["in an address with several @", ["--registry-url=https://user:s3@cret@registry.example"]],
+    ["with a mistyped flag", [...URL_FLAG, "--registry-pasword=s3cret"]],
+    ["with spaces and quotes", [...URL_FLAG, "--registry-pasword=a s3cr'et\rb's3cret"]],
+    ["behind a mistyped flag", [...URL_FLAG, "--registry-pasword", "s3cret"]],
+    ["that was not quoted", [...URL_FLAG, "--registry-password", "a", "s3cret"]],
+    ["in the name", [...URL_FLAG, "--registry-username", "user:s3cret"]],
+    [
+      "beside a file",
+      [...URL_FLAG, "--registry-password=s3cret", "--registry-password-file=/open"],
+    ],
+  ] as const
+) {
+  Deno.test(`readConfig() repeats no password ${what}`, () => {
+    const message = complaintOf(args, { files });
+    assert.doesNotMatch(message, /s3|et\b/);
+  });
+}
+
+Deno.test("readConfig() has a help that lists every flag with variable, kind and default", () => {
+  const help = read(["--help"]);
+  assert(typeof help === "string");
+  const flat = help.replaceAll(/\s+/g, " ");
+  for (const [key, { value, help, default: fallback }] of Object.entries<Setting>(SETTINGS)) {
+    const flag = value === undefined ? flagOf(key) : `${flagOf(key)} <${value}>`;
+    const [, entry = ""] = flat.split(` ${flag} `);
+    const own = entry.slice(0, entry.indexOf(`[${variableOf(key)}]`));
+    assert(own.startsWith(help), flag);
+    if (fallback !== undefined) assert(own.endsWith(`; default ${fallback} `), flag);
+  }
+  assert(help.endsWith("\n"));
+  for (const line of help.split("\n")) assert(line.length <= 80, line);
+});
+
+Deno.test("readConfig() prints version and help whatever else is given or missing", () => {
+  assert.equal(read(["--version"]), "otaflux 1.2.3\n");
+  assert.equal(read(["--cache-size=0", "--version"]), "otaflux 1.2.3\n");
+  assert.equal(read(["--help"], { env: { CACHE_SIZE: "0" } }), read(["--help"]));
+});

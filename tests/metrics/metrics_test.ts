@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { Metrics } from "../../src/metrics/metrics.ts";
+
+Deno.test("Metrics exposes exactly the series that dashboards know", async () => {
+  const text = await new Metrics().expose();
+  const types = [...text.matchAll(/^# TYPE (.*)$/gm)].map(([, type]) => type);
+  assert.deepEqual(types, [
+    "firmware_cache_hit_total counter",
+    "firmware_cache_miss_total counter",
+    "firmware_cache_entries gauge",
+    "http_requests_total counter",
+    "http_request_duration_seconds histogram",
+  ]);
+  const helps = [...text.matchAll(/^# HELP \S+ \S.*\.$/gm)];
+  assert.equal(helps.length, types.length);
+});
+
+Deno.test("Metrics counts hits and misses by device, and says how many entries there are now", async () => {
+  const metrics = new Metrics();
+  metrics.hit("a/b");
+  metrics.hit("a/b");
+  metrics.hit("c");
+  metrics.miss("c");
+  metrics.entries(7);
+  metrics.entries(2);
+  const lines = (await metrics.expose()).split("\n");
+  const series = lines.filter((line) => line.startsWith("firmware_"));
+  assert.deepEqual(series, [
+    `firmware_cache_hit_total{device_id="a/b"} 2`,
+    `firmware_cache_hit_total{device_id="c"} 1`,
+    `firmware_cache_miss_total{device_id="c"} 1`,
+    "firmware_cache_entries 2",
+  ]);
+});
+
+Deno.test("Metrics counts and times requests by method, path and status", async () => {
+  const metrics = new Metrics();
+  const labels = { method: "GET", path: "/version", status: 200 };
+  metrics.request(labels, 0.004);
+  metrics.request(labels, 0.3);
+  metrics.request({ ...labels, status: 404 }, 20);
+  const lines = (await metrics.expose()).split("\n");
+  const own = `method="GET",path="/version",status="200"`;
+  assert(lines.includes(`http_requests_total{${own}} 2`));
+  assert(lines.includes(`http_requests_total{method="GET",path="/version",status="404"} 1`));
+  assert(lines.includes(`http_request_duration_seconds_sum{${own}} 0.304`));
+  assert(lines.includes(`http_request_duration_seconds_count{${own}} 2`));
+  const buckets = lines
+    .filter((line) => line.startsWith("http_request_duration_seconds_bucket") && line.includes(own))
+    .map((line) => /le="([^"]+)".* (\d+)$/.exec(line)?.slice(1).join(" "));
+  assert.deepEqual(buckets, [
+    "0.005 1",
+    "0.01 1",
+    "0.025 1",
+    "0.05 1",
+    "0.1 1",
+    "0.25 1",
+    "0.5 2",
+    "1 2",
+    "2.5 2",
+    "5 2",
+    "10 2",
+    "+Inf 2",
+  ]);
+});
+
+Deno.test("Metrics of one service are not those of another", async () => {
+  const [one, other] = [new Metrics(), new Metrics()];
+  one.hit("a");
+  assert.doesNotMatch(await other.expose(), /device_id/);
+});
