@@ -43,9 +43,14 @@ async function main(): Promise<void> {
     observer: metrics,
     cacheSize: config.cacheSize,
     refreshIntervalMs: config.refreshIntervalMs,
+    trackForMs: config.trackForMs,
+    unknownForMs: config.unknownForMs,
+    concurrency: config.concurrency,
     holdMs: ANNOUNCEMENT_HOLD_MS,
     maxFirmwareBytes: config.maxFirmwareBytes,
   });
+  metrics.observeStaleness(() => manager.staleness());
+  manager.start();
   const router = createRouter({
     manager,
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
@@ -57,6 +62,7 @@ async function main(): Promise<void> {
     serve("Metrics", config.metricsListen, (request) => metricsRouter.fetch(request)),
   ];
   await anySignal("SIGTERM", "SIGINT");
+  manager.stop();
   await drain(servers);
   Deno.exit(0);
 }

@@ -23,4 +23,24 @@ export class SingleFlight<T> {
     this.#flights.set(key, flight);
     return flight;
   }
+
+  /**
+   * Whether work is under way.
+   *
+   * @param key What the work is for.
+   * @returns Whether who joins now gets a part of it.
+   */
+  has(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
+  /**
+   * Waits for the end of the work under way, if there is any.
+   *
+   * @param key What the work is for.
+   * @returns Settles with it, and never fails.
+   */
+  async settled(key: string): Promise<void> {
+    await Promise.allSettled([this.#flights.get(key)]);
+  }
 }

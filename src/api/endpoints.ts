@@ -14,7 +14,7 @@ import { answer, text } from "./answers.ts";
 /** What the endpoints work with. */
 export interface EndpointOptions {
   /** Answers which firmware a device may have. */
-  readonly manager: Pick<FirmwareManager, "get" | "getAnnounced">;
+  readonly manager: Pick<FirmwareManager, "get" | "getAnnounced" | "ageSeconds">;
   /** Remembers what clients were told. */
   readonly announcements: Announcements;
 }
@@ -33,7 +33,11 @@ export async function version(c: Context, options: EndpointOptions): Promise<Res
   // HEAD shows no version, so it announces none.
   if (c.req.method === "GET") options.announcements.remember(c, device, firmware);
   // No line break at the end: the Rust OtaFlux sends none, and devices parse what it sends.
-  return text(c, { status: 200, body: `${firmware.version}\n${firmware.crc32}\n${firmware.size}` });
+  return text(c, {
+    status: 200,
+    body: `${firmware.version}\n${firmware.crc32}\n${firmware.size}`,
+    headers: ageHeader(device, firmware, options),
+  });
 }
 
 /**
@@ -45,11 +49,15 @@ export async function version(c: Context, options: EndpointOptions): Promise<Res
  * @throws {ServiceError} As the manager does.
  */
 export async function firmware(c: Context, options: EndpointOptions): Promise<Response> {
-  const { bytes } = await choose(c, options);
+  const device = deviceOf(c);
+  const firmware = await choose(c, { device, ...options });
   return answer(c, {
     status: 200,
-    body: bytes,
-    headers: { "content-type": "application/octet-stream" },
+    body: firmware.bytes,
+    headers: {
+      "content-type": "application/octet-stream",
+      ...ageHeader(device, firmware, options),
+    },
   });
 }
 
@@ -65,9 +73,8 @@ export function health(c: Context): Response {
 
 async function choose(
   c: Context,
-  { manager, announcements }: EndpointOptions,
+  { device, manager, announcements }: EndpointOptions & { readonly device: string },
 ): Promise<Firmware> {
-  const device = deviceOf(c);
   const announced = announcements.recall(c, device);
   if (announced === undefined) return await manager.get(device);
   try {
@@ -76,6 +83,16 @@ async function choose(
     if (isServiceError(error, "firmware-gone")) announcements.forget(c, device);
     throw error;
   }
+}
+
+/** Seconds since the registry said that this is the newest (RFC 9111, 5.1). */
+function ageHeader(
+  device: string,
+  firmware: Firmware,
+  { manager }: EndpointOptions,
+): Record<string, string> {
+  const age = manager.ageSeconds(device, firmware);
+  return age === undefined ? {} : { age: String(Math.floor(age)) };
 }
 
 function deviceOf(c: Context): string {

@@ -61,6 +61,12 @@ export interface Config {
   readonly cacheSize: number;
   /** How long an answer of the source holds, in milliseconds; 0 for not at all. */
   readonly refreshIntervalMs: number;
+  /** How long a device is checked in the background, in milliseconds. */
+  readonly trackForMs: number;
+  /** How long an unknown device is remembered, in milliseconds. */
+  readonly unknownForMs: number;
+  /** How many requests the source gets at once. */
+  readonly concurrency: number;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
   /** The least important records that are logged. */
@@ -170,6 +176,9 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     metricsListen: values.metricsListenAddr,
     cacheSize: values.cacheSize,
     refreshIntervalMs: values.refreshInterval,
+    trackForMs: values.trackFor,
+    unknownForMs: values.unknownFor,
+    concurrency: values.registryConcurrency,
     maxFirmwareBytes: values.maxFirmwareSize,
     logLevel: values.logLevel,
     logFormat: values.logFormat,

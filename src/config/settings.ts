@@ -66,6 +66,12 @@ export const SETTINGS = {
     kind: kinds.duration({ minMs: 1 }),
     default: "30s",
   },
+  registryConcurrency: {
+    value: "requests",
+    help: "how many requests the registry gets at once",
+    kind: kinds.wholeNumber("requests", { min: 1, max: 1000 }),
+    default: "8",
+  },
   layoutDir: {
     value: "path",
     help:
@@ -92,9 +98,21 @@ export const SETTINGS = {
   },
   refreshInterval: {
     value: "duration",
-    help: "how long an answer is served without asking the registry again; 0 asks on every request",
+    help: "how often the registry is asked for newer firmware; 0 asks on every request",
     kind: kinds.duration({ minMs: 0 }),
     default: "60s",
+  },
+  trackFor: {
+    value: "duration",
+    help: "how long a device is checked in the background after it was last asked for",
+    kind: kinds.duration({ minMs: 0 }),
+    default: "24h",
+  },
+  unknownFor: {
+    value: "duration",
+    help: "how long a device that the registry does not know is answered without asking again",
+    kind: kinds.duration({ minMs: 0 }),
+    default: "10s",
   },
   maxFirmwareSize: {
     value: "size",

@@ -6,12 +6,16 @@
 
 import type { Firmware } from "./firmware.ts";
 
-/** A device's firmware and what is known of its freshness. */
+/** A device's firmware and what is known of its freshness. Times are of the manager's clock. */
 export interface CacheEntry {
   /** The firmware. */
   readonly firmware: Firmware;
-  /** When the source last said that it is the newest, in milliseconds of the manager's clock. */
-  readonly checkedAtMs: number;
+  /** When the source last said that it is the newest, in milliseconds. */
+  readonly confirmedAtMs: number;
+  /** How many checks have failed since. */
+  readonly failures: number;
+  /** When the next check may be made after a failure, in milliseconds. */
+  readonly retryAtMs: number;
 }
 
 /** Keeps a bounded number of devices; the one that was not asked for the longest goes first. */
@@ -44,6 +48,35 @@ export class FirmwareCache {
     const entry = this.#entries.get(device);
     if (entry !== undefined) this.set(device, entry);
     return entry;
+  }
+
+  /**
+   * Looks a device up without counting it as used.
+   *
+   * @param device A device id.
+   * @returns Its entry.
+   */
+  peek(device: string): CacheEntry | undefined {
+    return this.#entries.get(device);
+  }
+
+  /**
+   * All devices with their entries.
+   *
+   * @returns In the order of use, the least recently used first.
+   */
+  entries(): IterableIterator<[device: string, entry: CacheEntry]> {
+    return this.#entries.entries();
+  }
+
+  /**
+   * Changes what is kept for a device, if it still is kept. It does not count as used.
+   *
+   * @param device A device id.
+   * @param entry What is kept for it from now on.
+   */
+  update(device: string, entry: CacheEntry): void {
+    if (this.#entries.has(device)) this.#entries.set(device, entry);
   }
 
   /**

@@ -53,4 +53,6 @@ export interface FirmwareObserver {
   miss(device: string): void;
   /** So many devices have firmware in the cache now. */
   entries(count: number): void;
+  /** The source answers, or it does not. */
+  sourceUp(isUp: boolean): void;
 }

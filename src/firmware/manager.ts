@@ -1,25 +1,23 @@
 /**
- * Which bytes a device may have: the newest version of its repository, verified, from the cache
- * where it is fresh.
+ * Which bytes a device may have: the newest version of its repository, verified, at once where it
+ * was asked for before.
  *
  * @module
  */
 
-import { describeError, isServiceError, ServiceError } from "../errors.ts";
+import pLimit, { type LimitFunction } from "p-limit";
+import { describeError, isServiceError, type ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
-import { type Artifact, resolveArtifact } from "./artifact.ts";
-import { FirmwareCache } from "./cache.ts";
-import { readContent } from "./content.ts";
+import { repositoryOf } from "../repository.ts";
+import { SingleFlight } from "../single_flight.ts";
+import { backoffMs } from "./backoff.ts";
+import { CircuitBreaker } from "./breaker.ts";
+import { type CacheEntry, FirmwareCache } from "./cache.ts";
 import type { Firmware, FirmwareName, FirmwareObserver, FirmwareSource } from "./firmware.ts";
 import { HeldFirmware } from "./held.ts";
-import { SingleFlight } from "../single_flight.ts";
-import { rankVersions, type VersionTag } from "./version.ts";
-
-/**
- * A registry may list tags whose manifest was deleted. So many of them are passed over before we
- * believe that it holds nothing; each costs a request.
- */
-const DANGLING_TAGS_LIMIT = 5;
+import { FirmwareLookup } from "./lookup.ts";
+import { Refresher } from "./refresher.ts";
+import { Refusals } from "./refusals.ts";
 
 const log = logger("firmware");
 
@@ -27,29 +25,44 @@ const log = logger("firmware");
 export interface FirmwareManagerOptions {
   /** Where firmware comes from. */
   readonly source: FirmwareSource;
-  /** Told of hits and misses. */
+  /** Told of what happens, for metrics. */
   readonly observer: FirmwareObserver;
   /** How many devices are kept in memory. */
   readonly cacheSize: number;
   /** How long an answer of the source holds, in milliseconds; 0 asks it each time. */
   readonly refreshIntervalMs: number;
+  /** How long a device is checked after it was asked for, in milliseconds. */
+  readonly trackForMs: number;
+  /** How long an id is remembered that the source does not know, in milliseconds. */
+  readonly unknownForMs: number;
+  /** How many requests the source gets at once. */
+  readonly concurrency: number;
   /** How long replaced firmware can still be had, in milliseconds. */
   readonly holdMs: number;
   /** The largest firmware that is accepted, in bytes. */
   readonly maxFirmwareBytes: number;
   /** A steady clock in milliseconds. @default performance.now */
   readonly now?: () => number;
+  /** A number from 0 up to 1. @default Math.random */
+  readonly random?: () => number;
 }
 
 /** Answers the one question of all devices: which firmware may I have? */
 export class FirmwareManager {
-  readonly #source: FirmwareSource;
   readonly #observer: FirmwareObserver;
   readonly #options: FirmwareManagerOptions;
   readonly #now: () => number;
+  readonly #random: () => number;
+  readonly #lookup: FirmwareLookup;
+  readonly #breaker: CircuitBreaker;
+  readonly #limit: LimitFunction;
+  readonly #limitBehind: LimitFunction;
+  readonly #refresher: Refresher;
   readonly #cache: FirmwareCache;
   readonly #held: HeldFirmware;
-  readonly #flights = new SingleFlight<Firmware>();
+  readonly #refusals: Refusals;
+  readonly #checks = new SingleFlight<Firmware>();
+  readonly #announced = new SingleFlight<Firmware>();
 
   /**
    * Knows no firmware yet.
@@ -57,17 +70,47 @@ export class FirmwareManager {
    * @param options What it works with.
    */
   constructor(options: FirmwareManagerOptions) {
+    const { now = () => performance.now(), random = Math.random } = options;
     this.#options = options;
-    this.#source = options.source;
     this.#observer = options.observer;
-    this.#now = options.now ?? (() => performance.now());
+    this.#now = now;
+    this.#random = random;
+    this.#breaker = new CircuitBreaker({
+      now,
+      random,
+      onChange: (isUp, failure) => this.#sourceChanged(isUp, failure),
+    });
+    this.#lookup = new FirmwareLookup({ ...options, onAnswer: () => this.#breaker.succeed() });
+    this.#limit = pLimit(options.concurrency);
+    // However many checks are due, a device that waits does not stand in line behind them.
+    this.#limitBehind = pLimit(Math.max(1, options.concurrency - 1));
+    this.#refresher = new Refresher({
+      now,
+      random,
+      intervalMs: options.refreshIntervalMs,
+      trackForMs: options.trackForMs,
+      check: (device) => this.#checkBehind(device),
+    });
     this.#cache = new FirmwareCache(options.cacheSize);
     this.#held = new HeldFirmware(options.holdMs);
+    this.#refusals = new Refusals({ now, random, unknownForMs: options.unknownForMs });
+    this.#observer.sourceUp(true);
+  }
+
+  /** Starts to check devices in the background. */
+  start(): void {
+    this.#refresher.start();
+  }
+
+  /** Starts no further check in the background. */
+  stop(): void {
+    this.#refresher.stop();
   }
 
   /**
-   * The newest firmware of a device. Within the refresh interval the source is not asked; after it,
-   * one check serves all who wait. Where the source cannot tell, what was there before is served.
+   * The newest firmware of a device. What is in the cache is given at once, however old it is, and
+   * a check is started behind it where it is due. Only where a refresh interval of 0 asks for it,
+   * or nothing is known, the source is waited for.
    *
    * @param device A device id.
    * @returns Verified firmware.
@@ -76,14 +119,13 @@ export class FirmwareManager {
   async get(device: string): Promise<Firmware> {
     this.#held.expire(this.#now());
     const entry = this.#cache.get(device);
-    if (entry === undefined) {
-      return await this.#flights.join(device, () => this.#fetchFirst(device));
-    }
-    if (this.#now() - entry.checkedAtMs < this.#options.refreshIntervalMs) {
-      this.#observer.hit(device);
-      return entry.firmware;
-    }
-    return await this.#flights.join(device, () => this.#refresh(device, entry.firmware));
+    if (entry === undefined) return await this.#first(device);
+    const { refreshIntervalMs } = this.#options;
+    if (refreshIntervalMs === 0) return await this.#checkOrKeep(device, entry.firmware);
+    this.#refresher.asked(device);
+    this.#observer.hit(device);
+    if (this.#now() - entry.confirmedAtMs >= refreshIntervalMs) this.#checkBehind(device);
+    return entry.firmware;
   }
 
   /**
@@ -104,134 +146,184 @@ export class FirmwareManager {
         reason: describeError(error),
       });
     }
-    return this.#held.find(device, name.digest) ??
-      await this.#flights.join(
-        `${device}@${name.digest}`,
-        () => this.#fetchAnnounced(device, name),
-      );
+    return this.#held.find(device, name.digest) ?? await this.#fetchAnnounced(device, name);
   }
 
-  async #fetchFirst(device: string): Promise<Firmware> {
-    const firmware = await this.#findNewest(device, undefined);
-    this.#keep(device, firmware);
-    this.#observer.miss(device);
+  /**
+   * Checks a device now, past every interval, whether anybody asks for it or not.
+   *
+   * @param device A device id.
+   * @returns The newest firmware, once the source has confirmed it.
+   * @throws {ServiceError} With any code but `firmware-gone`; what was known is served still.
+   */
+  async refresh(device: string): Promise<Firmware> {
+    this.#refusals.delete(device);
+    // One that is under way may have looked before that happened for which we are called.
+    await this.#checks.settled(device);
+    return await this.#join(device);
+  }
+
+  /**
+   * Waits for the check of a device that is under way, if there is any.
+   *
+   * @param device A device id.
+   * @returns Settles with it, and never fails.
+   */
+  async settled(device: string): Promise<void> {
+    await this.#checks.settled(device);
+  }
+
+  /**
+   * How long ago the source last said that a firmware is a device's newest.
+   *
+   * @param device A device id.
+   * @param firmware What it is served.
+   * @returns Seconds, or undefined where it is not what would be served now.
+   */
+  ageSeconds(device: string, firmware: FirmwareName): number | undefined {
+    const entry = this.#cache.peek(device);
+    return entry?.firmware.digest === firmware.digest ? this.#ageSeconds(entry) : undefined;
+  }
+
+  /**
+   * How stale the answers are.
+   *
+   * @returns Each device in the cache, with the seconds since the source confirmed its firmware; 0
+   * where nothing hinders the next check.
+   */
+  *staleness(): Generator<readonly [device: string, seconds: number]> {
+    for (const [device, entry] of this.#cache.entries()) {
+      const isFine = entry.failures === 0 && this.#breaker.isUp;
+      yield [device, isFine ? 0 : this.#ageSeconds(entry)];
+    }
+  }
+
+  #ageSeconds({ confirmedAtMs }: CacheEntry): number {
+    return (this.#now() - confirmedAtMs) / 1000;
+  }
+
+  /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */
+  async #first(device: string): Promise<Firmware> {
+    // What is no name is said to be none whether the source can be asked or not.
+    repositoryOf(device, "");
+    const refusal = this.#refusals.find(device);
+    if (refusal !== undefined) throw refusal;
+    const firmware = await this.#join(device);
+    this.#refresher.asked(device);
     return firmware;
   }
 
-  async #refresh(device: string, known: Firmware): Promise<Firmware> {
+  async #checkOrKeep(device: string, known: Firmware): Promise<Firmware> {
+    let newest = known;
     try {
-      const newest = await this.#findNewest(device, known);
-      this.#keep(device, newest);
-      if (newest.digest === known.digest) {
-        this.#observer.hit(device);
-      } else {
-        this.#observer.miss(device);
-        this.#held.add(device, known, this.#now());
-      }
-      return newest;
+      newest = await this.#join(device);
     } catch (error) {
-      if (isServiceError(error, "firmware-unknown")) {
-        this.#held.add(device, known, this.#now());
-        this.#forget(device);
+      if (isServiceError(error, "firmware-unknown")) throw error;
+    }
+    if (newest.digest === known.digest) this.#observer.hit(device);
+    return newest;
+  }
+
+  /** Its outcome is in the cache, in the log and in the metrics: nobody waits for it. */
+  #checkBehind(device: string): void {
+    const entry = this.#cache.peek(device);
+    if (entry === undefined) {
+      // Others took its place: it is fetched again when somebody asks.
+      this.#refresher.forget(device);
+      return;
+    }
+    const mayAsk = this.#now() >= entry.retryAtMs && this.#breaker.admits;
+    if (!mayAsk || this.#checks.has(device)) return;
+    this.#refresher.checked(device);
+    this.#checks.join(device, () => this.#limitBehind(() => this.#check(device)))
+      .catch((error) => log.debug("Check failed", { device, reason: describeError(error) }));
+  }
+
+  #join(device: string): Promise<Firmware> {
+    return this.#checks.join(device, () => this.#check(device));
+  }
+
+  async #check(device: string): Promise<Firmware> {
+    return await this.#ask(async () => {
+      const known = this.#cache.peek(device)?.firmware;
+      try {
+        const newest = await this.#lookup.newest(device, known);
+        this.#confirm(device, newest, known);
+        return newest;
+      } catch (error) {
+        if (isServiceError(error, "firmware-unknown")) this.#forget(device, known, error);
+        else this.#fail(device, error);
         throw error;
       }
-      log.warn("Cannot check for a newer firmware, serving the known one", {
-        device,
-        version: known.version,
-        reason: describeError(error),
-      });
-      this.#observer.hit(device);
-      this.#keep(device, known);
-      return known;
-    }
-  }
-
-  async #findNewest(device: string, known: Firmware | undefined): Promise<Firmware> {
-    const candidates = rankVersions(await this.#listTags(device));
-    for (const candidate of candidates.slice(0, DANGLING_TAGS_LIMIT)) {
-      try {
-        return await this.#fetchTag(device, candidate, known);
-      } catch (error) {
-        if (!isServiceError(error, "firmware-unknown")) throw error;
-        log.warn("Tag is listed, but has no manifest", { device, tag: candidate.tag });
-      }
-    }
-    throw unknownFirmware(
-      device,
-      candidates.length > 0 ? "no listed tag has a manifest" : "no tag is a version",
-    );
-  }
-
-  async #listTags(device: string): Promise<readonly string[]> {
-    try {
-      return await this.#source.listTags(device);
-    } catch (error) {
-      throw isServiceError(error, "firmware-unknown") ? unknownFirmware(device, error) : error;
-    }
-  }
-
-  async #fetchTag(
-    device: string,
-    candidate: VersionTag,
-    known: Firmware | undefined,
-  ): Promise<Firmware> {
-    let digest;
-    if (known?.tag === candidate.tag) {
-      digest = await this.#source.peekDigest(device, candidate.tag);
-      if (digest === known.digest) return known;
-    }
-    const artifact = await resolveArtifact(this.#source, device, digest ?? candidate.tag);
-    if (artifact.digest === known?.digest) return { ...known, ...candidate };
-    return await this.#fetch(device, candidate, artifact);
+    });
   }
 
   async #fetchAnnounced(device: string, name: FirmwareName): Promise<Firmware> {
-    try {
-      const artifact = await resolveArtifact(this.#source, device, name.digest);
-      const firmware = await this.#fetch(device, name, artifact);
+    return await this.#announced.join(`${device}@${name.digest}`, async () => {
+      const firmware = await this.#ask(() => this.#lookup.exact(device, name));
+      this.#observer.miss(device);
       this.#held.add(device, firmware, this.#now());
       return firmware;
-    } catch (cause) {
-      if (!isServiceError(cause, "firmware-unknown")) throw cause;
-      throw new ServiceError(
-        "firmware-gone",
-        `Firmware ${name.version} of device '${device}' is no longer there, ask for the version`,
-        { cause },
-      );
-    }
+    });
   }
 
-  async #fetch(
-    device: string,
-    { tag, version }: VersionTag,
-    artifact: Artifact,
-  ): Promise<Firmware> {
-    const { digest, layer, form } = artifact;
-    const maxBytes = this.#options.maxFirmwareBytes;
-    if (layer.size > maxBytes) {
-      throw new ServiceError(
-        "artifact-invalid",
-        `Firmware ${version} of device '${device}' has ${layer.size} bytes, want ${maxBytes} at most`,
-      );
-    }
-    const blob = await this.#source.openBlob(device, layer);
-    const content = await readContent(blob, { layer, form, maxBytes });
-    log.info("Fetched firmware", { device, version, tag, digest, size: content.size });
-    return { tag, version, digest, ...content };
+  /** The source may fail while work stands in line: the breaker decides before it and behind it. */
+  async #ask<T>(work: () => Promise<T>): Promise<T> {
+    this.#breaker.check();
+    return await this.#limit(() => this.#breaker.run(work));
   }
 
-  #keep(device: string, firmware: Firmware): void {
-    this.#cache.set(device, { firmware, checkedAtMs: this.#now() });
+  #confirm(device: string, newest: Firmware, known: Firmware | undefined): void {
+    const before = this.#cache.peek(device);
+    if (newest.digest !== known?.digest) {
+      this.#observer.miss(device);
+      if (known !== undefined) this.#held.add(device, known, this.#now());
+    }
+    if (before !== undefined && before.failures > 0) {
+      log.info("Firmware is checked again", { device, version: newest.version });
+    }
+    const entry = { firmware: newest, confirmedAtMs: this.#now(), failures: 0, retryAtMs: 0 };
+    // A check does not count as use; a device that lost its place meanwhile gets a new one, since
+    // others may have joined who wait for it.
+    if (before === undefined) this.#cache.set(device, entry);
+    else this.#cache.update(device, entry);
+    this.#refusals.delete(device);
     this.#observer.entries(this.#cache.size);
   }
 
-  #forget(device: string): void {
-    this.#cache.delete(device);
-    this.#observer.entries(this.#cache.size);
+  #forget(device: string, known: Firmware | undefined, error: ServiceError): void {
+    if (known !== undefined) {
+      log.info("Firmware is gone from the source", { device, version: known.version });
+      this.#held.add(device, known, this.#now());
+      this.#cache.delete(device);
+      this.#refresher.forget(device);
+      this.#observer.entries(this.#cache.size);
+    }
+    this.#refusals.add(device, error);
   }
-}
 
-/** The words are those of the Rust OtaFlux: devices and scripts may look for them. */
-function unknownFirmware(device: string, cause: unknown): ServiceError {
-  return new ServiceError("firmware-unknown", `No firmware for device '${device}'`, { cause });
+  /** What was verified before goes on being served; the log hears of it once, not at each try. */
+  #fail(device: string, error: unknown): void {
+    const entry = this.#cache.peek(device);
+    if (entry === undefined) {
+      this.#refusals.add(device, error);
+      return;
+    }
+    const failures = entry.failures + 1;
+    if (failures === 1) {
+      log.warn("Cannot check for a newer firmware, serving the known one", {
+        device,
+        version: entry.firmware.version,
+        reason: describeError(error),
+      });
+    }
+    const retryAtMs = this.#now() + backoffMs(failures, this.#random());
+    this.#cache.update(device, { ...entry, failures, retryAtMs });
+  }
+
+  #sourceChanged(isUp: boolean, failure: ServiceError | undefined): void {
+    this.#observer.sourceUp(isUp);
+    if (isUp) log.info("Registry answers again");
+    else log.warn("Registry does not answer", { reason: describeError(failure) });
+  }
 }

@@ -41,6 +41,20 @@ export class Metrics {
     help: "Devices whose firmware is in the cache.",
     registers: [this.#registry],
   });
+  readonly #sourceUp = new Gauge({
+    name: "registry_up",
+    help: "1 while the source of firmware answers, 0 while it cannot be reached.",
+    registers: [this.#registry],
+  });
+  readonly #staleness = new Gauge({
+    name: "firmware_stale_seconds",
+    help: "Seconds since the source last confirmed a device's firmware, 0 while checks succeed.",
+    labelNames: ["device_id"],
+    registers: [this.#registry],
+    collect: () => this.#collectStaleness(),
+  });
+  #readStaleness: () => Iterable<readonly [device: string, seconds: number]> = () => [];
+
   readonly #requests = new Counter({
     name: "http_requests_total",
     help: "HTTP requests of devices and registries.",
@@ -88,6 +102,24 @@ export class Metrics {
   }
 
   /**
+   * Sets whether the source answers.
+   *
+   * @param isUp Whether it does.
+   */
+  sourceUp(isUp: boolean): void {
+    this.#sourceUp.set(isUp ? 1 : 0);
+  }
+
+  /**
+   * Says where the staleness of devices is read each time that the metrics are.
+   *
+   * @param read Gives devices in the cache with their seconds.
+   */
+  observeStaleness(read: () => Iterable<readonly [device: string, seconds: number]>): void {
+    this.#readStaleness = read;
+  }
+
+  /**
    * Counts and times a request.
    *
    * @param labels What was asked and answered.
@@ -106,5 +138,13 @@ export class Metrics {
    */
   expose(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /** Anew each time: a device that left the cache is not stale for ever. */
+  #collectStaleness(): void {
+    this.#staleness.reset();
+    for (const [device, seconds] of this.#readStaleness()) {
+      this.#staleness.set({ device_id: device }, seconds);
+    }
   }
 }

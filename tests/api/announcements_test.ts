@@ -32,6 +32,7 @@ class Bench {
         assert.deepEqual({ tag, digest }, { tag: firmware.tag, digest: firmware.digest });
         return Promise.resolve(firmware);
       },
+      ageSeconds: () => undefined,
     },
     announcements: new Announcements({ holdMs: HOLD_MS, now: () => this.nowMs }),
     observe: (_c, next) => next(),

@@ -30,7 +30,11 @@ function routerOf(failure?: Error, asked: string[] = []): Hono {
     return failure === undefined ? Promise.resolve(firmware) : Promise.reject(failure);
   };
   const options: RouterOptions = {
-    manager: { get: async (device) => await get(device), getAnnounced: async (d) => await get(d) },
+    manager: {
+      get: async (device) => await get(device),
+      getAnnounced: async (device) => await get(device),
+      ageSeconds: () => 7.9,
+    },
     announcements: new Announcements({ holdMs: 60_000 }),
     observe: trackRequests(new Metrics()),
   };
@@ -46,20 +50,22 @@ function headLength(response: Response): number {
 }
 
 for (
-  const [target, type, body] of [
+  const [target, type, body, age] of [
     [
       "/version?device=esp32",
       "text/plain; charset=utf-8",
       new TextEncoder().encode(`1.2.3-rc.1+7\n${firmware.crc32}\n1000`),
+      { age: "7" },
     ],
-    ["/firmware?device=esp32", "application/octet-stream", bytes],
-    ["/health", "text/plain; charset=utf-8", new Uint8Array()],
+    ["/firmware?device=esp32", "application/octet-stream", bytes, { age: "7" }],
+    ["/health", "text/plain; charset=utf-8", new Uint8Array(), {}],
   ] as const
 ) {
   Deno.test(`GET ${target} answers byte for byte`, async () => {
     const response = await routerOf().request(target);
     assert.equal(response.status, 200);
     assert.deepEqual(Object.fromEntries(response.headers), {
+      ...age,
       "content-length": String(body.length),
       "content-type": type,
     });
@@ -70,6 +76,7 @@ for (
     const response = await routerOf().request(target, { method: "HEAD" });
     assert.equal(response.status, 200);
     assert.deepEqual(Object.fromEntries(response.headers), {
+      ...age,
       "content-length": String(body.length),
       "content-type": type,
     });

@@ -33,6 +33,7 @@ Deno.test("FirmwareManager.getAnnounced() holds what was replaced", async () => 
   subject.expire();
   // The very call that finds out of the newer one: it must not deliver it.
   assert.equal(await subject.manager.getAnnounced(DEVICE, announced), announced);
+  await subject.manager.settled(DEVICE);
   assert.equal((await subject.get()).version, "2.0.0");
   assert.equal(await subject.manager.getAnnounced(DEVICE, announced), announced);
 });
@@ -42,6 +43,7 @@ Deno.test("FirmwareManager.getAnnounced() holds what was replaced under its own 
   const announced = await subject.get();
   subject.source.push(DEVICE, "1.0.0", two);
   subject.expire();
+  await subject.ask();
   assert.equal((await subject.get()).digest, two.digest);
   subject.source.forgetCalls();
   assert.equal(await subject.manager.getAnnounced(DEVICE, announced), announced);
@@ -53,9 +55,9 @@ Deno.test("FirmwareManager.getAnnounced() fetches by digest what is held no long
   const announced = await subject.get();
   subject.source.push(DEVICE, "1.0.0", two);
   subject.expire();
-  await subject.get();
+  await subject.ask();
   subject.nowMs += HOLD_MS;
-  await subject.get();
+  await subject.ask();
   subject.source.forgetCalls();
   const again = await subject.manager.getAnnounced(DEVICE, announced);
   assert.deepEqual(again, announced);
@@ -88,7 +90,7 @@ Deno.test("FirmwareManager.getAnnounced() says that it is gone where nobody has 
   subject.source.push(DEVICE, "1.0.0", two);
   subject.source.deleteManifest(one.digest);
   subject.expire();
-  await subject.get();
+  await subject.ask();
   subject.nowMs += HOLD_MS;
   await assert.rejects(subject.manager.getAnnounced(DEVICE, announced), {
     code: "firmware-gone",
@@ -103,6 +105,7 @@ Deno.test("FirmwareManager.getAnnounced() serves what is held although the repos
   subject.source.deleteRepository(DEVICE);
   subject.source.deleteManifest(one.digest);
   subject.expire();
+  await subject.ask();
   assert.equal(await subject.manager.getAnnounced(DEVICE, announced), announced);
   subject.nowMs += HOLD_MS;
   await assert.rejects(subject.manager.getAnnounced(DEVICE, announced), {
@@ -115,9 +118,13 @@ Deno.test("FirmwareManager.getAnnounced() serves what is held although the check
   const announced = await subject.get();
   subject.source.push(DEVICE, "2.0.0", two);
   subject.expire();
+  await subject.ask();
   const newest = await subject.get();
   subject.source.failure = outage;
   subject.expire();
+  assert.equal(await subject.manager.getAnnounced(DEVICE, announced), announced);
+  await subject.manager.settled(DEVICE);
+  subject.source.forgetCalls();
   assert.equal(await subject.manager.getAnnounced(DEVICE, announced), announced);
   assert.equal(await subject.manager.getAnnounced(DEVICE, newest), newest);
 });
@@ -138,11 +145,11 @@ Deno.test("FirmwareManager.getAnnounced() does not call an outage gone, and reco
   const announced = await bench().get();
   const subject = bench();
   subject.source.failure = outage;
-  await assert.rejects(
-    subject.manager.getAnnounced(DEVICE, announced),
-    (error) => error === outage,
-  );
+  await assert.rejects(subject.manager.getAnnounced(DEVICE, announced), {
+    code: "source-unavailable",
+  });
   subject.source.failure = undefined;
+  subject.nowMs += 1000;
   assert.deepEqual(await subject.manager.getAnnounced(DEVICE, announced), announced);
 });
 
@@ -153,7 +160,7 @@ Deno.test("FirmwareManager.getAnnounced() keeps the devices' firmware apart", as
   for (const [device, firmware] of [[DEVICE, own], ["esp8266", other]] as const) {
     subject.source.push(device, "2.0.0", orasArtifact(firmwareBytes(100, 7)));
     subject.expire();
-    await subject.manager.get(device);
+    await subject.manager.refresh(device);
     assert.equal(await subject.manager.getAnnounced(device, firmware), firmware);
   }
 });

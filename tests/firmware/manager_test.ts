@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { ServiceError } from "../../src/errors.ts";
 import type { FirmwareManagerOptions } from "../../src/firmware/manager.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
-import { ManagerBench, Observed, REFRESH_MS } from "../helpers/fake_source.ts";
+import { ManagerBench, REFRESH_MS, UNKNOWN_MS } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { digestOf, manifestOf } from "../helpers/manifest.ts";
+import { Gate } from "../helpers/registry/gate.ts";
 
 const DEVICE = "esp32";
 const CHECK = ["listTags", "peekDigest"];
 const FETCH = ["listTags", "fetchManifest", "openBlob"];
+/** After a first failure nobody is kept waiting for longer. */
+const FIRST_PAUSE_MS = 1000;
 const outage = new ServiceError("source-unavailable", "Registry is away");
 const unknown = { code: "firmware-unknown", message: `No firmware for device '${DEVICE}'` };
 
@@ -48,6 +51,7 @@ Deno.test("FirmwareManager.get() fetches nothing after the interval where nothin
   const subject = bench();
   const first = await subject.get();
   subject.expire();
+  assert.equal(await subject.ask(), first);
   assert.equal(await subject.get(), first);
   assert.deepEqual(subject.source.calls, CHECK);
   subject.source.forgetCalls();
@@ -69,20 +73,23 @@ Deno.test("FirmwareManager.get() compares manifests where the source cannot tell
   subject.source.canPeek = false;
   const first = await subject.get();
   subject.expire();
+  await subject.ask();
   assert.equal((await subject.get()).bytes, first.bytes);
   assert.deepEqual(subject.source.calls, [...CHECK, "fetchManifest"]);
 });
 
 Deno.test("FirmwareManager.get() fetches a higher version, and a tag that was moved", async () => {
   const subject = bench();
-  await subject.get();
+  const first = await subject.get();
   subject.source.push(DEVICE, "v1.1.0", two);
   subject.expire();
+  assert.equal(await subject.ask(), first, "nobody waits for the download");
   const higher = await subject.get();
   assert.deepEqual([higher.version, higher.digest], ["1.1.0", two.digest]);
   assert.deepEqual(subject.source.calls, FETCH);
   subject.source.push(DEVICE, "v1.1.0", three);
   subject.expire();
+  await subject.ask();
   const moved = await subject.get();
   assert.deepEqual([moved.version, moved.digest], ["1.1.0", three.digest]);
   assert.deepEqual(subject.source.calls, [...CHECK, "fetchManifest", "openBlob"]);
@@ -93,6 +100,7 @@ Deno.test("FirmwareManager.get() fetches no blob for the same digest under a new
   const first = await subject.get();
   subject.source.push(DEVICE, "1.0.1", one);
   subject.expire();
+  await subject.ask();
   const renamed = await subject.get();
   assert.deepEqual([renamed.tag, renamed.version], ["1.0.1", "1.0.1"]);
   assert.equal(renamed.bytes, first.bytes);
@@ -107,8 +115,8 @@ Deno.test("FirmwareManager.get() asks the source once for a crowd", async () => 
   assert.deepEqual(observed.misses, [DEVICE]);
 });
 
-Deno.test("FirmwareManager.get() checks once for a crowd that waits after the interval", async () => {
-  const subject = bench();
+Deno.test("FirmwareManager.get() checks once for a crowd that waits where the interval is 0", async () => {
+  const subject = bench({ refreshIntervalMs: 0 });
   const first = await subject.get();
   subject.expire();
   const firmwares = await Promise.all(Array.from({ length: 100 }, () => subject.get()));
@@ -119,21 +127,23 @@ Deno.test("FirmwareManager.get() checks once for a crowd that waits after the in
 Deno.test("FirmwareManager.get() works for several devices at a time", async () => {
   const { manager, source } = bench();
   source.push("esp8266", "2.0.0", two);
-  const opened = Promise.withResolvers<void>();
-  source.gate = opened.promise;
+  const gate = source.gate = new Gate();
   const both = [manager.get(DEVICE), manager.get("esp8266")];
+  await gate.arrived(2);
   assert.deepEqual(source.calls, ["listTags", "listTags"]);
-  opened.resolve();
+  gate.open();
   assert.deepEqual((await Promise.all(both)).map(({ version }) => version), ["1.0.0", "2.0.0"]);
 });
 
 Deno.test("FirmwareManager.get() shares a failure among those who wait, and tries again then", async () => {
-  const { manager, source, observed } = bench();
+  const subject = bench();
+  const { manager, source, observed } = subject;
   source.failure = outage;
   const results = await Promise.allSettled([1, 2, 3].map(() => manager.get(DEVICE)));
   for (const result of results) assert.equal(result.status === "rejected" && result.reason, outage);
   assert.deepEqual(source.calls, ["listTags"]);
   source.failure = undefined;
+  subject.nowMs += FIRST_PAUSE_MS;
   assert.equal((await manager.get(DEVICE)).version, "1.0.0");
   assert.deepEqual(observed.misses, [DEVICE], "what failed is no miss");
 });
@@ -144,8 +154,8 @@ for (const code of ["source-unavailable", "source-timeout", "source-refused"] as
     const first = await subject.get();
     subject.expire();
     subject.source.failure = new ServiceError(code, "Registry is away");
-    assert.equal(await subject.get(), first);
-    await subject.get();
+    assert.equal(await subject.ask(), first);
+    assert.equal(await subject.ask(), first);
     assert.deepEqual(
       subject.source.calls,
       ["listTags"],
@@ -154,6 +164,7 @@ for (const code of ["source-unavailable", "source-timeout", "source-refused"] as
     subject.source.failure = undefined;
     subject.source.push(DEVICE, "2.0.0", two);
     subject.expire();
+    await subject.ask();
     assert.equal((await subject.get()).version, "2.0.0");
   });
 }
@@ -167,6 +178,7 @@ Deno.test("FirmwareManager.get() serves the known firmware where the newest is b
   });
   subject.source.push(DEVICE, "2.0.0", broken);
   subject.expire();
+  assert.equal(await subject.ask(), first);
   assert.equal(await subject.get(), first);
   await assert.rejects(bench({ source: subject.source }).get(), { code: "artifact-invalid" });
 });
@@ -176,9 +188,11 @@ Deno.test("FirmwareManager.get() forgets a device whose repository is gone", asy
   await subject.get();
   subject.source.deleteRepository(DEVICE);
   subject.expire();
+  await subject.ask();
   await assert.rejects(subject.get(), unknown);
   assert.deepEqual(subject.observed.entryCounts, [1, 0]);
   subject.source.push(DEVICE, "1.0.0", one);
+  subject.nowMs += UNKNOWN_MS;
   subject.source.forgetCalls();
   assert.equal((await subject.get()).version, "1.0.0");
   assert.deepEqual(subject.source.calls, FETCH);
@@ -193,7 +207,7 @@ Deno.test("FirmwareManager.get() knows no firmware without a repository, or with
       message: `No firmware for device '${device}'`,
     });
   }
-  assert.deepEqual(observed, new Observed(), "strangers leave no trace in the metrics");
+  assert.deepEqual(observed, bench().observed, "strangers leave no trace in the metrics");
 });
 
 Deno.test("FirmwareManager.get() serves a lower version once the newest tag is deleted", async () => {
@@ -202,6 +216,7 @@ Deno.test("FirmwareManager.get() serves a lower version once the newest tag is d
   assert.equal((await subject.get()).version, "2.0.0");
   subject.source.deleteTag(DEVICE, "2.0.0");
   subject.expire();
+  await subject.ask();
   assert.equal((await subject.get()).version, "1.0.0");
 });
 
@@ -212,6 +227,7 @@ Deno.test("FirmwareManager.get() passes over tags that are listed without a mani
   assert.equal((await subject.get()).version, "1.0.0");
   subject.expire();
   subject.source.deleteManifest(one.digest);
+  await subject.ask();
   await assert.rejects(subject.get(), unknown);
 });
 
@@ -262,19 +278,42 @@ Deno.test("FirmwareManager.get() tells of hits and misses", async () => {
   await subject.get();
   assert.deepEqual(counts(), [1, 1], "fresh");
   subject.expire();
-  await subject.get();
-  assert.deepEqual(counts(), [2, 1], "checked, unchanged");
+  await subject.ask();
+  assert.deepEqual(counts(), [2, 1], "stale, checked, unchanged");
   subject.source.push(DEVICE, "2.0.0", two);
   subject.expire();
-  await subject.get();
-  assert.deepEqual(counts(), [2, 2], "replaced");
+  await subject.ask();
+  assert.deepEqual(counts(), [3, 2], "served from the cache, then replaced");
   subject.source.failure = outage;
   subject.expire();
-  await subject.get();
-  assert.deepEqual(counts(), [3, 2], "known, though the source fails");
+  await subject.ask();
+  assert.deepEqual(counts(), [4, 2], "known, though the source fails");
   subject.source.failure = undefined;
   subject.source.deleteRepository(DEVICE);
   subject.expire();
+  await subject.ask();
+  assert.deepEqual(counts(), [5, 2], "known, for the last time");
   await assert.rejects(subject.get());
-  assert.deepEqual(counts(), [3, 2], "gone");
+  assert.deepEqual(counts(), [5, 2], "gone");
+});
+
+Deno.test("FirmwareManager.get() tells of hits and misses where the interval is 0", async () => {
+  const subject = bench({ refreshIntervalMs: 0 });
+  const { hits, misses } = subject.observed;
+  const counts = (): readonly number[] => [hits.length, misses.length];
+  await subject.get();
+  assert.deepEqual(counts(), [0, 1], "cold");
+  await subject.get();
+  assert.deepEqual(counts(), [1, 1], "checked, unchanged");
+  subject.source.push(DEVICE, "2.0.0", two);
+  assert.equal((await subject.get()).version, "2.0.0");
+  assert.deepEqual(counts(), [1, 2], "replaced");
+  subject.source.failure = outage;
+  assert.equal((await subject.get()).version, "2.0.0");
+  assert.deepEqual(counts(), [2, 2], "known, though the source fails");
+  subject.source.failure = undefined;
+  subject.source.deleteRepository(DEVICE);
+  subject.nowMs += FIRST_PAUSE_MS;
+  await assert.rejects(subject.get(), unknown);
+  assert.deepEqual(counts(), [2, 2], "gone");
 });

@@ -9,6 +9,7 @@ import type { Firmware, FirmwareObserver, FirmwareSource } from "../../src/firmw
 import { FirmwareManager, type FirmwareManagerOptions } from "../../src/firmware/manager.ts";
 import type { DeliveredManifest, Descriptor, Digest } from "../../src/oci.ts";
 import { type Artifact, withChildren } from "./manifest.ts";
+import type { Gate } from "./registry/gate.ts";
 
 /** One of the questions that the domain asks. */
 export type SourceMethod = keyof FirmwareSource;
@@ -22,8 +23,8 @@ export class FakeSource implements FirmwareSource {
 
   /** Thrown by every method while it is set. */
   failure: Error | undefined;
-  /** Awaited by every method, after its call was recorded, while it is set. */
-  gate: Promise<void> | undefined;
+  /** Holds every question, after its call was recorded, while it is set. */
+  gate: Gate | undefined;
   /** Whether the digest of a tag can be told without its manifest. */
   canPeek = true;
 
@@ -89,7 +90,7 @@ export class FakeSource implements FirmwareSource {
 
   async #enter(method: SourceMethod): Promise<void> {
     this.#calls.push(method);
-    await this.gate;
+    await this.gate?.pass();
     if (this.failure !== undefined) throw this.failure;
   }
 
@@ -146,6 +147,8 @@ export class Observed implements FirmwareObserver {
   readonly misses: string[] = [];
   /** The counts in the order in which they came. */
   readonly entryCounts: number[] = [];
+  /** Whether the source answers, each time that it was told. */
+  readonly states: boolean[] = [];
 
   hit(device: string): void {
     this.hits.push(device);
@@ -158,10 +161,17 @@ export class Observed implements FirmwareObserver {
   entries(count: number): void {
     this.entryCounts.push(count);
   }
+
+  sourceUp(isUp: boolean): void {
+    this.states.push(isUp);
+  }
 }
 
 /** How long a {@linkcode ManagerBench} does not ask its source again. */
 export const REFRESH_MS = 60_000;
+
+/** How long a {@linkcode ManagerBench} remembers a device that is unknown. */
+export const UNKNOWN_MS = 10_000;
 
 /** How long a {@linkcode ManagerBench} holds what was replaced. */
 export const HOLD_MS = 90_000;
@@ -186,9 +196,13 @@ export class ManagerBench {
       observer: this.observed,
       cacheSize: 10,
       refreshIntervalMs: REFRESH_MS,
+      trackForMs: 24 * 60 * 60 * 1000,
+      unknownForMs: UNKNOWN_MS,
+      concurrency: 8,
       holdMs: HOLD_MS,
       maxFirmwareBytes: 1000,
       now: () => this.nowMs,
+      random: () => 0.5,
       ...options,
     });
   }
@@ -196,6 +210,18 @@ export class ManagerBench {
   /** Asks for the device's newest firmware. */
   get(): Promise<Firmware> {
     return this.manager.get(this.#device);
+  }
+
+  /**
+   * Asks as a device does, and waits until the check has settled that was started behind the
+   * answer, if one was.
+   *
+   * @returns The answer.
+   */
+  async ask(): Promise<Firmware> {
+    const answer = await this.get();
+    await this.manager.settled(this.#device);
+    return answer;
   }
 
   /** Lets the answers in the cache become old, and forgets the calls that led to them. */

@@ -93,10 +93,21 @@ export class Otaflux implements AsyncDisposable {
     return this.#records;
   }
 
-  /** Waits for a record, which may have come already. @throws {Error} The process ended without. */
-  async logged(message: string): Promise<LogRecord> {
+  /**
+   * Waits for a record, which may have come already.
+   *
+   * @param properties What else it must say. @default anything
+   * @throws {Error} The process ended without.
+   */
+  async logged(
+    message: string,
+    properties: Readonly<Record<string, unknown>> = {},
+  ): Promise<LogRecord> {
+    const isMeant = (record: LogRecord): boolean =>
+      record.message === message &&
+      Object.entries(properties).every(([name, value]) => record[name] === value);
     for (;;) {
-      const record = this.#records.find((candidate) => candidate.message === message);
+      const record = this.#records.find(isMeant);
       if (record !== undefined) return record;
       if (this.#ended) {
         throw new Error(`Ended without logging "${message}": ${JSON.stringify(this.#records)}`);

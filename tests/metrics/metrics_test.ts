@@ -8,6 +8,8 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_cache_hit_total counter",
     "firmware_cache_miss_total counter",
     "firmware_cache_entries gauge",
+    "registry_up gauge",
+    "firmware_stale_seconds gauge",
     "http_requests_total counter",
     "http_request_duration_seconds histogram",
   ]);

@@ -1,0 +1,93 @@
+/**
+ * Devices for which there was nothing to serve a moment ago.
+ *
+ * @module
+ */
+
+import { LRUCache } from "lru-cache";
+import { isServiceError, type ServiceError } from "../errors.ts";
+import { backoffMs } from "./backoff.ts";
+
+/** So many ids are remembered, the latest ones: 10,000 take about 3 MB. */
+const REFUSALS_LIMIT = 10_000;
+
+/** Options of {@linkcode Refusals}. */
+export interface RefusalsOptions {
+  /** How long an id is remembered that the source does not know, in milliseconds. */
+  readonly unknownForMs: number;
+  /** A steady clock in milliseconds. */
+  readonly now: () => number;
+  /** A number from 0 up to 1. */
+  readonly random: () => number;
+}
+
+interface Refusal {
+  readonly error: ServiceError;
+  /** How often in a row there was something that could not be had; 0 where there was nothing. */
+  readonly failures: number;
+  readonly untilMs: number;
+}
+
+/**
+ * Gives the same answer again for a short time, so that a loop of misspelt ids, or a crowd at an
+ * artifact that fails verification, costs the source nothing.
+ */
+export class Refusals {
+  readonly #options: RefusalsOptions;
+  readonly #refusals = new LRUCache<string, Refusal>({ max: REFUSALS_LIMIT });
+
+  /**
+   * Remembers nothing yet.
+   *
+   * @param options For how long, by which clock.
+   */
+  constructor(options: RefusalsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * What to answer without asking the source.
+   *
+   * @param device A device id.
+   * @returns The error, or undefined where the source is to be asked.
+   */
+  find(device: string): ServiceError | undefined {
+    const refusal = this.#refusals.get(device);
+    return refusal !== undefined && this.#options.now() < refusal.untilMs
+      ? refusal.error
+      : undefined;
+  }
+
+  /**
+   * Notes that the source had nothing. That it cannot be reached is no device's matter, and that an
+   * id is no repository name costs it nothing: neither is remembered.
+   *
+   * @param device A device id.
+   * @param error What went wrong.
+   */
+  add(device: string, error: unknown): void {
+    if (
+      !isServiceError(
+        error,
+        "firmware-unknown",
+        "artifact-invalid",
+        "source-refused",
+        "source-invalid",
+      )
+    ) return;
+    const { now, random, unknownForMs } = this.#options;
+    const isUnknown = error.code === "firmware-unknown";
+    const failures = isUnknown ? 0 : (this.#refusals.get(device)?.failures ?? 0) + 1;
+    const pauseMs = isUnknown ? unknownForMs : backoffMs(failures, random());
+    this.#refusals.set(device, { error, failures, untilMs: now() + pauseMs });
+  }
+
+  /**
+   * Forgets a device: the source has firmware for it, or is to be asked again.
+   *
+   * @param device A device id.
+   */
+  delete(device: string): void {
+    this.#refusals.delete(device);
+  }
+}
