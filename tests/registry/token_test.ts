@@ -50,7 +50,11 @@ Deno.test("requestToken() asks for each scope at the realm", async () => {
     "repository:a/b:pull,push",
     "repository:c:pull",
   ]);
-  assert.deepEqual(asked?.init, { method: "GET", headers: { authorization: BASIC } });
+  assert.deepEqual(asked?.init, {
+    method: "GET",
+    headers: { authorization: BASIC },
+    documentLimitBytes: 64 * 1024,
+  });
 });
 
 Deno.test("requestToken() asks as nobody where there are no credentials", async () => {

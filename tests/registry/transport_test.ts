@@ -148,7 +148,8 @@ const FAILURES: Readonly<Record<string, Failure>> = {
       registry.fault({ match: { kind: "token" }, respond: cut() });
     },
     code: "source-unavailable",
-    requests: 2,
+    // An answer that breaks off is asked for again, three times in all.
+    requests: 4,
   },
   "a token server with a secret in its address": {
     auth: { ...BEARER, realm: "https://me:s3cret@auth.example/token" },
