@@ -122,11 +122,15 @@ function serve(
   }
 }
 
+/** Waits for the first signal; a second one ends the program at once. */
 function anySignal(...signals: Deno.Signal[]): Promise<void> {
   return new Promise((resolve) => {
+    let isEnding = false;
     for (const signal of signals) {
       Deno.addSignalListener(signal, () => {
         log.info("Signal received", { signal });
+        if (isEnding) Deno.exit(EXIT_FAILURE);
+        isEnding = true;
         resolve();
       });
     }

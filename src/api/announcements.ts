@@ -97,6 +97,11 @@ export class Announcements {
   }
 }
 
+/** Some proxies add the client's port (RFC 7239, 6), which differs from connection to connection. */
+function withoutPorts(forwarded: string): string {
+  return forwarded.slice(0, FORWARDED_LENGTH).replaceAll(/(\d+(?:\.\d+){3}|\]):\d+/g, "$1");
+}
+
 /** A forged header only misleads whoever forges it. */
 function clientOf(c: Context): Client {
   const peer = (c.env as Partial<Deno.ServeHandlerInfo> | undefined)?.remoteAddr;
@@ -104,5 +109,5 @@ function clientOf(c: Context): Client {
   const forwarded = c.req.header("x-forwarded-for") ?? c.req.header("forwarded");
   return forwarded === undefined
     ? { address: hostname, connection: `${hostname} ${port}` }
-    : { address: `${hostname} ${forwarded.slice(0, FORWARDED_LENGTH)}`, connection: undefined };
+    : { address: `${hostname} ${withoutPorts(forwarded)}`, connection: undefined };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { X509Certificate } from "node:crypto";
 import { Command, CommanderError, Option } from "commander";
 import type { LogFormat, LogLevel } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
@@ -33,7 +34,7 @@ export interface RegistryConfig {
   readonly url: URL;
   /** Who we are there; anonymous without. */
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
-  /** Certificates in PEM that are trusted besides the system's. */
+  /** Certificates in PEM that are trusted besides those of public authorities, which Deno brings. */
   readonly caCertificates: readonly string[];
   /** How long it may make no progress, in milliseconds. */
   readonly timeoutMs: number;
@@ -149,10 +150,20 @@ function createOption(key: SettingKey, setting: Setting): Option {
   );
 }
 
+/** Settings that say the same in two ways. */
+const RIVALS: Partial<Record<SettingKey, SettingKey>> = {
+  registryUrl: "layoutDir",
+  layoutDir: "registryUrl",
+  registryPassword: "registryPasswordFile",
+  registryPasswordFile: "registryPassword",
+};
+
 function readValues(given: GivenFlags, env: ConfigInput["env"]): SettingValues {
   const values = settings().map(([key, setting]) => {
     const flag = given[key];
-    const variable = env(variableOf(key));
+    const rival = RIVALS[key];
+    // A flag wins over a variable, also over that of its rival.
+    const variable = rival && given[rival] !== undefined ? undefined : env(variableOf(key));
     if (flag !== undefined) return [key, readValue(flagOf(key), String(flag), setting)];
     if (variable) return [key, readValue(variableOf(key), variable, setting)];
     return [key, setting.default === undefined ? undefined : setting.kind.parse(setting.default)];
@@ -241,10 +252,22 @@ function resolveCaCertificates(values: SettingValues, input: ConfigInput): reado
   const { registryCaCertPath: file } = values;
   if (file === undefined) return [];
   const pem = readFile("--registry-ca-cert-path", file, input);
-  if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
+  const certificates = pem.match(PEM_CERTIFICATE) ?? [];
+  if (certificates.length === 0 || !certificates.every(isCertificate)) {
     throw invalid("--registry-ca-cert-path", file, "a file with certificates in PEM");
   }
-  return [pem];
+  return certificates;
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g;
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function resolvePrefix({ repositoryPrefix = "" }: SettingValues): string {
@@ -268,7 +291,10 @@ function readFile(flag: string, path: string, { readTextFile }: ConfigInput): st
 
 function invalid(name: string, value: string, takes: string): UsageError {
   // What stands before "@" in an address may be a password, which may hold "/" and "@" itself.
-  const shown = JSON.stringify(value.replace(/^([a-z]+:\/\/)?[^]*@/i, "$1…@"));
+  // So may be what follows "?".
+  const shown = JSON.stringify(
+    value.replace(/^([a-z]+:\/\/)?[^]*@/i, "$1…@").replace(/\?[^]*/, "?…"),
+  );
   return new UsageError(`${name}: ${shown} is not valid, it takes ${takes}`);
 }
 

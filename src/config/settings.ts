@@ -57,7 +57,8 @@ export const SETTINGS = {
   },
   registryCaCertPath: {
     value: "path",
-    help: "PEM file of a private certificate authority to trust for the registry",
+    help:
+      "PEM file of a private certificate authority to trust for the registry (the system's are not)",
     kind: kinds.path,
   },
   registryTimeout: {

@@ -119,12 +119,15 @@ export function duration({ minMs }: { readonly minMs: number }): ValueKind<numbe
   };
 }
 
+/** A firmware is held in one buffer, and 2 GiB is what all systems can give. */
+const BYTES_LIMIT = 2 * 1024 ** 3;
+
 /** A number of bytes, at least one. */
 export const bytes: ValueKind<number> = {
-  takes: "a size such as 65536, 512KiB, 256MiB or 1GiB",
+  takes: "a size such as 65536, 512KiB, 256MiB or 1GiB, 2GiB at most",
   parse: (value) => {
     const size = /^\d+$/.test(value) ? Number(value) : amount(value, BYTES_PER_UNIT);
-    if (!Number.isSafeInteger(size) || size < 1) throw new RangeError("out of bounds");
+    if (!(size >= 1 && size <= BYTES_LIMIT)) throw new RangeError("out of bounds");
     return size;
   },
 };
@@ -144,8 +147,8 @@ export const listenAddress: ValueKind<ListenAddress> = {
 
 /** A registry's address as it is written: the scheme may be missing. */
 export const registryUrl: ValueKind<string> = {
-  takes:
-    "https://host[:port], http://host[:port] or host[:port], without user name, password or query",
+  takes: "https://host[:port], http://host[:port] or host[:port], a path may follow, " +
+    "but no user name, password or query",
   parse: (value) => {
     const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `https://${value}`);
     const isPlain = url !== null && ["http:", "https:"].includes(url.protocol) &&

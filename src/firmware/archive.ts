@@ -7,7 +7,8 @@
 
 import { pipeline, Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { createTarDecoder, type ParsedTarEntry } from "modern-tar";
+// @deno-types="./tar_stream.d.ts"
+import { type Entry, extract, type Headers } from "tar-stream";
 import { isServiceError, ServiceError } from "../errors.ts";
 
 /** How an archive is compressed. */
@@ -23,7 +24,7 @@ export const SNIFF_BYTES = 160 * 1024;
  * An archive may hold so much beside the file's own bytes: headers, padding, empty blocks. It bounds
  * what an archive made to be huge can make us uncompress.
  */
-const ARCHIVE_OVERHEAD_LIMIT_BYTES = 1024 * 1024;
+export const ARCHIVE_OVERHEAD_BYTES = 1024 * 1024;
 
 /** Offset and text of the mark in a tar header (POSIX.1-1988, ustar). */
 const USTAR_OFFSET = 257;
@@ -78,21 +79,21 @@ export async function extractOnlyFile(
 ): Promise<void> {
   try {
     let found = false;
-    for await (const { header, body } of entries(chunks, options)) {
-      if ((header.type ?? "file") !== "file") {
-        await body.cancel();
+    for await (const entry of entries(chunks, options)) {
+      const { header } = entry;
+      if (!isFile(header)) {
+        entry.resume();
         continue;
       }
       if (found) throw invalid("Layer is an archive of several files, want exactly one");
       found = true;
-      if (header.size === 0) throw invalid("Layer is an archive of an empty file");
-      if (header.size > options.maxBytes) {
-        throw invalid(
-          `File in the layer has ${header.size} bytes, want ${options.maxBytes} at most`,
-        );
+      const { size } = header;
+      if (size === 0) throw invalid("Layer is an archive of an empty file");
+      if (size > options.maxBytes) {
+        throw invalid(`File in the layer has ${size} bytes, want ${options.maxBytes} at most`);
       }
-      const write = options.open(header.size);
-      for await (const chunk of body) write(chunk);
+      const write = options.open(size);
+      for await (const chunk of entry) write(chunk);
     }
     if (!found) throw invalid("Layer is an archive without a file, want exactly one");
   } catch (error) {
@@ -103,28 +104,44 @@ export async function extractOnlyFile(
   }
 }
 
+/** What a regular file is; what else an archive may hold is passed over, or refused. */
+function isFile({ name, type, pax }: Headers): boolean {
+  if (name.split("/").at(-1)?.startsWith(".wh.")) return false;
+  if (type === "file" || type === "contiguous-file") {
+    // Its bytes are a map of the file and what is not empty of it: not what a device can run.
+    const isSparse = Object.keys(pax ?? {}).some((key) => key.startsWith("GNU.sparse."));
+    if (isSparse) throw invalid("Layer is an archive of a sparse file, want a plain one");
+    return true;
+  }
+  // The reader knows no name for old GNU kinds: sparse files, volume labels, parts of volumes.
+  if (!type) throw invalid("Layer is an archive with an entry of an unknown kind");
+  return false;
+}
+
 function entries(
   chunks: AsyncIterable<Uint8Array>,
   { compression, maxBytes }: ExtractOptions,
-): AsyncIterable<ParsedTarEntry> {
-  const uncompressed = compression === "none"
-    ? chunks
-    : pipeline(Readable.from(chunks), decompressor(compression), () => {
-      // The error also reaches whoever reads; without a callback it would be thrown twice.
-    }) as AsyncIterable<Uint8Array>;
-  const bounded = limitBytes(uncompressed, maxBytes + ARCHIVE_OVERHEAD_LIMIT_BYTES);
-  return ReadableStream.from(bounded).pipeThrough(createTarDecoder({ strict: true }));
+): AsyncIterable<Entry> {
+  const extractor = extract();
+  const bounded = (uncompressed: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> =>
+    limitBytes(uncompressed, maxBytes + ARCHIVE_OVERHEAD_BYTES);
+  // Errors also reach whoever reads the entries; without a callback they would be thrown twice.
+  const ignore = (): void => {};
+  const source = Readable.from(chunks);
+  if (compression === "none") pipeline(source, bounded, extractor, ignore);
+  else pipeline(source, decompressor(compression), bounded, extractor, ignore);
+  return extractor;
 }
 
 async function* limitBytes(
   chunks: AsyncIterable<Uint8Array>,
   limit: number,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+): AsyncGenerator<Uint8Array> {
   let length = 0;
   for await (const chunk of chunks) {
     length += chunk.length;
     if (length > limit) throw invalid(`Layer unpacks to more than ${limit} bytes`);
-    yield chunk as Uint8Array<ArrayBuffer>;
+    yield chunk;
   }
 }
 

@@ -45,22 +45,35 @@ export async function readContent(
   options: ReadOptions,
 ): Promise<FirmwareContent> {
   const { layer, maxBytes } = options;
-  const blob = new VerifyingReader(stream, layer);
-  const { head, all } = await peek(blob, options.form === "raw" ? 0 : SNIFF_BYTES);
-  const content =
-    options.form === "archive" || (options.form === "sniff" && await isTarArchive(head))
+  try {
+    const blob = new VerifyingReader(stream, layer);
+    const { head, all } = await peek(blob, options.form === "raw" ? 0 : SNIFF_BYTES);
+    const isArchive = options.form === "archive" ||
+      (options.form === "sniff" && await isTarArchive(head));
+    const content = isArchive
       ? await readArchive(all, { compression: sniffCompression(head), maxBytes })
-      : await readRaw(all, layer);
-  if (!blob.verified) {
-    throw new ServiceError("artifact-invalid", `Blob ${layer.digest} goes on behind its archive`);
+      : await readRaw(all, { layer, maxBytes });
+    if (!blob.verified) {
+      throw new ServiceError("artifact-invalid", `Blob ${layer.digest} goes on behind its archive`);
+    }
+    return content;
+  } catch (error) {
+    // What was not read to its end, nobody else will. It may have failed already.
+    if (!stream.locked) await stream.cancel().catch(() => {});
+    throw error;
   }
-  return content;
 }
 
 async function readRaw(
   chunks: AsyncIterable<Uint8Array>,
-  { digest, size }: Descriptor,
+  { layer: { digest, size }, maxBytes }: Pick<ReadOptions, "layer" | "maxBytes">,
 ): Promise<FirmwareContent> {
+  if (size > maxBytes) {
+    throw new ServiceError(
+      "artifact-invalid",
+      `Firmware has ${size} bytes, want ${maxBytes} at most`,
+    );
+  }
   // The blob is checked against this very hash: it need not be computed twice.
   const [, known] = /^sha256:(.*)$/.exec(digest) ?? [];
   const collector = new Collector(size, known);

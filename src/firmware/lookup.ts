@@ -4,16 +4,17 @@
  * @module
  */
 
-import { isServiceError, ServiceError } from "../errors.ts";
+import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
-import { readContent } from "./content.ts";
+import { type FirmwareContent, readContent, type ReadOptions } from "./content.ts";
 import type { Firmware, FirmwareName, FirmwareSource } from "./firmware.ts";
 import { rankVersions, type VersionTag } from "./version.ts";
 
 /**
- * A registry may list tags whose manifest was deleted. So many of them are passed over before we
- * believe that it holds nothing; each costs a request.
+ * A registry may list tags whose manifest was deleted. So many of them are passed over, each costs
+ * a request; that there are more is no proof that there is no firmware.
  */
 const DANGLING_TAGS_LIMIT = 5;
 
@@ -65,6 +66,12 @@ export class FirmwareLookup {
         log.warn("Tag is listed, but has no manifest", { device, tag: candidate.tag });
       }
     }
+    if (candidates.length > DANGLING_TAGS_LIMIT) {
+      throw new ServiceError(
+        "artifact-invalid",
+        `The newest tags of device '${device}' have no manifest`,
+      );
+    }
     throw unknownFirmware(
       device,
       candidates.length > 0 ? "no listed tag has a manifest" : "no tag is a version",
@@ -84,12 +91,12 @@ export class FirmwareLookup {
     candidate: VersionTag,
     known: Firmware | undefined,
   ): Promise<Firmware> {
-    let digest;
     if (known?.tag === candidate.tag) {
-      digest = await this.#source.peekDigest(device, candidate.tag);
+      const digest = await this.#source.peekDigest(device, candidate.tag);
       if (digest === known.digest) return known;
+      // Another digest is only a reason to look: it is a claim, and may lead nowhere.
     }
-    const artifact = await resolveArtifact(this.#source, device, digest ?? candidate.tag);
+    const artifact = await resolveArtifact(this.#source, device, candidate.tag);
     if (artifact.digest === known?.digest) return { ...known, ...candidate };
     return await this.#fetch(device, candidate, artifact);
   }
@@ -124,16 +131,28 @@ export class FirmwareLookup {
   ): Promise<Firmware> {
     const { digest, layer, form } = artifact;
     const maxBytes = this.#maxFirmwareBytes;
-    if (layer.size > maxBytes) {
+    // Whether a layer is an archive may show only later, and then it is more than its file.
+    const limit = form === "raw" ? maxBytes : maxBytes + ARCHIVE_OVERHEAD_BYTES;
+    if (layer.size > limit) {
       throw new ServiceError(
         "artifact-invalid",
         `Firmware ${version} of device '${device}' has ${layer.size} bytes, want ${maxBytes} at most`,
       );
     }
-    const blob = await this.#source.openBlob(device, layer);
-    const content = await readContent(blob, { layer, form, maxBytes });
+    const content = await this.#readTwice(device, { layer, form, maxBytes });
     log.info("Fetched firmware", { device, version, tag, digest, size: content.size });
     return { tag, version, digest, ...content };
+  }
+
+  /** A blob that breaks off is asked for once more: bad lines break, and devices wait. */
+  async #readTwice(device: string, options: ReadOptions): Promise<FirmwareContent> {
+    try {
+      return await readContent(await this.#source.openBlob(device, options.layer), options);
+    } catch (error) {
+      if (!isServiceError(error, "source-unavailable")) throw error;
+      log.debug("Blob broke off, asking again", { device, reason: describeError(error) });
+      return await readContent(await this.#source.openBlob(device, options.layer), options);
+    }
   }
 }
 

@@ -59,6 +59,6 @@ function compareNewestFirst(a: ParsedTag, b: ParsedTag): number {
     Number(a.semver.build.length > 0) - Number(b.semver.build.length > 0) ||
     compareBuild(b.semver, a.semver) ||
     Number(a.tag.startsWith("v")) - Number(b.tag.startsWith("v")) ||
-    // Only reached by build identifiers that differ in form alone, such as "7" and "007".
-    (a.tag < b.tag ? -1 : 1);
+    // Only reached by numbers too large to compare, such as a date with microseconds.
+    (a.tag < b.tag ? 1 : -1);
 }

@@ -11,10 +11,22 @@ import type { Metrics } from "./metrics.ts";
  * Builds the application that Prometheus talks to.
  *
  * @param metrics What is exposed.
- * @returns An application that answers `GET /metrics`.
+ * @returns An application that answers `GET /metrics`, and HEAD.
  */
 export function createMetricsRouter(metrics: Metrics): Hono {
-  return new Hono().get("/metrics", async (c) => {
-    return c.body(await metrics.expose(), 200, { "content-type": metrics.contentType });
+  const app = new Hono();
+  app.get("/metrics", async (c) => {
+    const body = new TextEncoder().encode(await metrics.expose());
+    // The length is told here, since for HEAD it would be that of no body.
+    return c.body(body, 200, {
+      "content-type": metrics.contentType,
+      "content-length": String(body.length),
+    });
   });
+  app.all("/metrics", (c) =>
+    c.text("Method is not allowed here, want GET, HEAD\n", 405, {
+      allow: "GET, HEAD",
+    }));
+  app.notFound((c) => c.text("There is nothing at this path, only at /metrics\n", 404));
+  return app;
 }

@@ -50,17 +50,17 @@ export function withAuth(fetch: Fetch, options: AuthOptions): Fetch {
     const first = await send(fetch, url, init, used);
     if (first.status !== 401) return first;
 
-    let challenges = challengesOf(first);
-    await first.body?.cancel();
-    if (used !== undefined && !challenges.some(isBearer)) {
+    let refusal = first;
+    if (used !== undefined && !challengesOf(first).some(isBearer)) {
       // Harbor answers an expired token with a Basic challenge; asked by nobody it wants a token.
-      const anonymous = await send(fetch, url, init, undefined);
-      if (anonymous.status !== 401) return anonymous;
-      challenges = challengesOf(anonymous);
-      await anonymous.body?.cancel();
+      await first.body?.cancel();
+      refusal = await send(fetch, url, init, undefined);
+      if (refusal.status !== 401) return refusal;
     }
-    const answer = await authorizer.answer(challenges, { scope, refused: used });
-    return answer === undefined ? first : await send(fetch, url, init, answer);
+    const answer = await authorizer.answer(challengesOf(refusal), { scope, refused: used });
+    if (answer === undefined) return refusal;
+    await refusal.body?.cancel();
+    return await send(fetch, url, init, answer);
   };
 }
 

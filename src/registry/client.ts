@@ -30,6 +30,12 @@ const TAGS_BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 /** A registry that gives pages without end is not followed: 1,000 pages are a million tags. */
 const TAG_PAGES_LIMIT = 1000;
 
+/** More tags are not taken in: they would fill the memory, 100 bytes each. */
+const TAGS_LIMIT = 250_000;
+
+/** A tag of the distribution-spec's grammar; what else a list holds is none, whatever its length. */
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+
 /** Answers to HEAD on a manifest after which GET may still tell more. */
 const HEAD_SAYS_NOTHING = [400, 404, 405, 501];
 
@@ -92,7 +98,12 @@ export class RegistryClient {
         limit: TAGS_BODY_LIMIT_BYTES,
         schema: tagsSchema,
       });
-      for (const tag of page.tags ?? []) tags.push(tag);
+      for (const tag of page.tags ?? []) {
+        if (TAG.test(tag)) tags.push(tag);
+      }
+      if (tags.length > TAGS_LIMIT) {
+        throw new ServiceError("source-invalid", `Cannot ${action}: more than ${TAGS_LIMIT} tags`);
+      }
       url = next === undefined ? undefined : this.#checkNext(next, url, action);
     }
     return tags;
@@ -164,7 +175,12 @@ export class RegistryClient {
 
   /** Some registries refuse a page that is larger than they like instead of giving a smaller one. */
   async #fetchTagPage(url: URL, repository: string): Promise<Response> {
-    const init = { method: "GET", headers: {}, scope: pullScope(repository) } as const;
+    const init = {
+      method: "GET",
+      headers: {},
+      scope: pullScope(repository),
+      documentLimitBytes: TAGS_BODY_LIMIT_BYTES,
+    } as const;
     const response = await this.#fetch(url.href, init);
     if (response.status !== 400 || !url.searchParams.has("n")) return response;
     await response.body?.cancel();
@@ -179,6 +195,7 @@ export class RegistryClient {
       // Registries match these literally: what is not named is not found, or is converted.
       headers: { accept: Object.values(MANIFEST_MEDIA_TYPES).join(", ") },
       scope: pullScope(repository),
+      documentLimitBytes: MANIFEST_LIMIT_BYTES,
     });
   }
 

@@ -14,6 +14,8 @@ export interface FetchInit {
   readonly headers: Readonly<Record<string, string>>;
   /** What access the request needs, in the words of a token's scope, such as `repository:a/b:pull`. */
   readonly scope?: string;
+  /** The longest answer in bytes, where it is a document to be read whole. */
+  readonly documentLimitBytes?: number;
   /** Ends the request; the layer that sets limits sets it. */
   readonly signal?: AbortSignal;
 }
@@ -25,7 +27,7 @@ export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
 export interface CreateFetchOptions {
   /** Sent with each request. */
   readonly userAgent: string;
-  /** Certificates in PEM that are trusted besides the system's. */
+  /** Certificates in PEM that are trusted besides those of public authorities, which Deno brings. */
   readonly caCertificates?: readonly string[];
 }
 

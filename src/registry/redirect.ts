@@ -68,7 +68,7 @@ async function refuseForeignChallenge(response: Response, at: URL): Promise<void
   await response.body?.cancel();
   throw new ServiceError(
     "source-unavailable",
-    `Storage at ${at.host}, to which the registry redirects, answered ${response.status}`,
+    `Registry redirects to ${at.origin}, which answered ${response.status}`,
   );
 }
 

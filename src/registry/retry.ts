@@ -15,9 +15,9 @@ const FIRST_PAUSE_MS = 200;
 
 /**
  * All attempts and pauses together take no longer than this, in milliseconds, before the last
- * attempt starts: a device that waits gives up after 30 s.
+ * attempt starts: a device that waits for tags, manifest and blob gives up after 30 s.
  */
-const BUDGET_MS = 10_000;
+const BUDGET_MS = 5_000;
 
 /** Answers that say "not now": the next one may differ (oras-go retries the same). */
 const TRANSIENT_STATUSES = [408, 429, 500, 502, 503, 504];
@@ -85,7 +85,8 @@ function backoffMs(attempt: number, random: () => number): number {
 }
 
 /**
- * When the server wants to be asked again (RFC 9110, 10.2.3: seconds, or a date).
+ * When the server wants to be asked again (RFC 9110, 10.2.3: seconds, or a date, which is of the
+ * wall clock).
  *
  * @param response Its answer.
  * @returns In how many milliseconds, at least 0; undefined where it did not say.

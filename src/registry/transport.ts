@@ -5,6 +5,7 @@
  */
 
 import { type AuthOptions, withAuth } from "./auth.ts";
+import { withWholeDocuments } from "./document.ts";
 import { createFetch, type CreateFetchOptions, type Fetch } from "./fetch.ts";
 import { withRedirects } from "./redirect.ts";
 import { type RetryOptions, withRetry } from "./retry.ts";
@@ -15,7 +16,7 @@ export type TransportOptions = CreateFetchOptions & AuthOptions & TimeoutOptions
 
 /**
  * Builds the stack. From below: the platform's fetch; a time limit on each hop; redirects, so that
- * each hop has its own limit; retries of the whole way; authentication, whose token requests are
+ * each hop has its own limit; documents read whole; retries of the whole way; authentication, whose token requests are
  * thereby limited and retried, too.
  *
  * @param options What the layers need.
@@ -23,5 +24,5 @@ export type TransportOptions = CreateFetchOptions & AuthOptions & TimeoutOptions
  */
 export function createTransport(options: TransportOptions): Fetch {
   const once = withRedirects(withTimeout(createFetch(options), options));
-  return withAuth(withRetry(once, options), options);
+  return withAuth(withRetry(withWholeDocuments(once, options), options), options);
 }

@@ -166,3 +166,18 @@ Deno.test("Announcements are bounded: the oldest go first", async () => {
   assert.equal(await bench.ask("/firmware?device=first", { port: 1 }), "2.0.0");
   assert.equal(await bench.ask("/firmware?device=second", { port: 1 }), "1.0.0");
 });
+
+Deno.test("A device behind a proxy is known though its port differs", async () => {
+  for (
+    const [header, first, second] of [
+      ["x-forwarded-for", "192.0.2.1:1111", "192.0.2.1:2222"],
+      ["forwarded", 'for="192.0.2.1:1111"', 'for="192.0.2.1:2222"'],
+      ["forwarded", 'for="[2001:db8::1]:1111"', 'for="[2001:db8::1]:2222"'],
+    ] as const
+  ) {
+    const bench = new Bench();
+    await bench.ask("/version", { headers: { [header]: first } });
+    bench.newest = 2;
+    assert.equal(await bench.ask("/firmware", { headers: { [header]: second } }), "1.0.0");
+  }
+});

@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { type Config, readConfig, UsageError } from "../../src/config/config.ts";
 import { flagOf, type Setting, SETTINGS, variableOf } from "../../src/config/settings.ts";
 
-const PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+/** A certificate, self-signed and good for a hundred years. */
+const PEM = `-----BEGIN CERTIFICATE-----
+MIIBejCCASGgAwIBAgIUUEbsxw40gu3k+mruyxbP5B1qXQQwCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHRXhhbXBsZTAgFw0yNjExMjQwODE5MDRaGA8yMTI2MTAzMTA4
+MTkwNFowEjEQMA4GA1UEAwwHRXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABINnggnRpya889xg2FVKZ3RDsjB9brLf8nEG+Oh/bEnzvM/Qy+GCLmhMWPqi
+uMMR/zn7pJcc5/SyiSimObEppK+jUzBRMB0GA1UdDgQWBBQKgSH9knShz2zaMErr
+sg4ftsG5djAfBgNVHSMEGDAWgBQKgSH9knShz2zaMErrsg4ftsG5djAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0cAMEQCIBydY+Xz3a+AnzL3bmK8EdfpWgt5
+t93TPLwSkrtyFFJhAiBc99TQNN+Sm1bNcoO7m/MV22XM95kzl7fHeSw1hZLvSg==
+-----END CERTIFICATE-----
+`;
 const URL_FLAG = ["--registry-url", "registry.example"];
 
 interface World {
@@ -106,7 +117,7 @@ const VALUES: readonly (readonly [
     "registryCaCertPath",
     ["/ca.pem", "/other.pem"],
     (config) => registryOf(config).caCertificates,
-    [[PEM], [`${PEM}${PEM}`]],
+    [[PEM.trim()], [PEM.trim(), PEM.trim()]],
   ],
   ["registryTimeout", ["1s", "2m"], (config) => registryOf(config).timeoutMs, [1000, 120_000]],
   ["listenAddr", ["localhost:1", "[::1]:2"], (config) => config.listen, [
@@ -130,6 +141,7 @@ const files = {
   "/open": "of /open",
   "/sesame": "of /sesame",
   "/ca.pem": PEM,
+  "/broken.pem": "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n",
   "/other.pem": `${PEM}${PEM}`,
 };
 
@@ -228,6 +240,7 @@ const WRONG: readonly (readonly [keyof typeof SETTINGS, string, RegExp])[] = [
   ["repositoryPrefix", "Factory", /it takes lower-case letters/],
   ["repositoryPrefix", "a//b", /it takes lower-case letters/],
   ["registryCaCertPath", "/open", /it takes a file with certificates in PEM/],
+  ["registryCaCertPath", "/broken.pem", /it takes a file with certificates in PEM/],
   ["registryTimeout", "0", /it takes a duration such as .* or 24h$/],
   ["layoutDir", "/nowhere", /it takes a folder that exists/],
   ["listenAddr", "8080", /it takes an address such as/],
@@ -327,4 +340,12 @@ Deno.test("readConfig() prints version and help whatever else is given or missin
   assert.equal(read(["--version"]), "otaflux 1.2.3\n");
   assert.equal(read(["--cache-size=0", "--version"]), "otaflux 1.2.3\n");
   assert.equal(read(["--help"], { env: { CACHE_SIZE: "0" } }), read(["--help"]));
+});
+
+Deno.test("readConfig() lets a flag win over the variable of its rival", () => {
+  const env = { REGISTRY_URL: "registry.example", REGISTRY_PASSWORD_FILE: "/secret" };
+  const layout = configOf(["--layout-dir", "/open"], { env, folders: ["/open"] });
+  assert.equal(layout.source.kind, "layout");
+  const { source } = configOf(["--registry-password", "flag"], { env });
+  assert.equal(source.kind === "registry" && source.credentials?.password, "flag");
 });

@@ -121,8 +121,8 @@ Deno.test("rankVersions() ranks equal precedence by build, then without v, in an
     "1.2.0_build.8",
     "1.2.0_build.7",
     "v1.2.0_build.7",
-    "1.2.0_007",
     "1.2.0_7",
+    "1.2.0_007",
     "v1.2.0_7",
   ];
   fc.assert(

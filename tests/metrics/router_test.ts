@@ -21,7 +21,16 @@ Deno.test("createMetricsRouter() answers with what was counted until then", asyn
   }
 });
 
-for (const [method, path] of [["GET", "/"], ["GET", "/version"], ["POST", "/metrics"]] as const) {
+Deno.test("createMetricsRouter() tells HEAD the length, and other methods what is allowed", async () => {
+  const router = createMetricsRouter(new Metrics());
+  const body = await (await router.request("/metrics")).bytes();
+  const head = await router.request("/metrics", { method: "HEAD" });
+  assert.equal(head.headers.get("content-length"), String(body.length));
+  const post = await router.request("/metrics", { method: "POST" });
+  assert.deepEqual([post.status, post.headers.get("allow")], [405, "GET, HEAD"]);
+});
+
+for (const [method, path] of [["GET", "/"], ["GET", "/version"]] as const) {
   Deno.test(`createMetricsRouter() has nothing at ${method} ${path}`, async () => {
     const response = await createMetricsRouter(new Metrics()).request(path, { method });
     assert.equal(response.status, 404);

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { FirmwareLookup } from "../../src/firmware/lookup.ts";
+import type { Descriptor, Digest } from "../../src/oci.ts";
+import { orasArtifact } from "../helpers/artifacts.ts";
+import { FakeSource, WatchedStream } from "../helpers/fake_source.ts";
+import { firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { ServiceError } from "../../src/errors.ts";
+
+const DEVICE = "esp32";
+
+Deno.test("FirmwareLookup.newest() believes no digest that a source only claims", async () => {
+  const source = new FakeSource();
+  source.push(DEVICE, "1.0.0", orasArtifact(firmwareBytes(10, 1)));
+  source.push(DEVICE, "2.0.0", orasArtifact(firmwareBytes(10, 2)));
+  const lookup = new FirmwareLookup({ source, maxFirmwareBytes: 100 });
+  const known = await lookup.newest(DEVICE, undefined);
+  source.peekDigest = () => Promise.resolve(`sha256:${"0".repeat(64)}` as Digest);
+  assert.equal((await lookup.newest(DEVICE, known)).version, "2.0.0");
+});
+
+Deno.test("FirmwareLookup.newest() asks once more for a blob that breaks off", async () => {
+  const source = new FakeSource();
+  source.push(DEVICE, "1.0.0", orasArtifact(firmwareBytes(10, 1)));
+  const broken = new ServiceError("source-unavailable", "Registry cannot be reached");
+  const open = source.openBlob.bind(source);
+  let opened = 0;
+  const breakFirst = (times: number): void => {
+    opened = 0;
+    source.openBlob = (device: string, blob: Descriptor): Promise<ReadableStream<Uint8Array>> =>
+      ++opened <= times
+        ? Promise.resolve(new WatchedStream(firmwareBytes(5, 1), { error: broken }).stream)
+        : open(device, blob);
+  };
+  const lookup = new FirmwareLookup({ source, maxFirmwareBytes: 100 });
+  breakFirst(1);
+  assert.deepEqual((await lookup.newest(DEVICE, undefined)).bytes, firmwareBytes(10, 1));
+  breakFirst(2);
+  await assert.rejects(lookup.newest(DEVICE, undefined), broken);
+  assert.equal(opened, 2);
+});

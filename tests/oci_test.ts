@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { describeError, isServiceError } from "../src/errors.ts";
+import {
+  Digester,
+  digestOf,
+  isDigest,
+  MANIFEST_MEDIA_TYPES,
+  parseIndex,
+  parseManifest,
+} from "../src/oci.ts";
+import { dockerImage, imageIndex, orasArtifact } from "./helpers/artifacts.ts";
+import { firmwareBytes } from "./helpers/firmware_bytes.ts";
+import { describeArtifact, utf8 } from "./helpers/manifest.ts";
+
+const HEX = "0123456789abcdef";
+const SHA256 = `sha256:${"0".repeat(64)}` as const;
+const SHA512 = `sha512:${"0".repeat(128)}` as const;
+const DESCRIPTOR = { mediaType: "a/b", digest: SHA256, size: 3 };
+
+Deno.test("isDigest() takes what can be checked, whole and in lower case", () => {
+  const hex = (length: number): fc.Arbitrary<string> =>
+    fc.string({ unit: fc.constantFrom(...HEX), minLength: length, maxLength: length });
+  fc.assert(fc.property(hex(64), hex(128), (short, long) => {
+    assert.ok(isDigest(`sha256:${short}`));
+    assert.ok(isDigest(`sha512:${long}`));
+    assert.ok(!isDigest(`sha256:${long}`));
+    assert.ok(!isDigest(`sha512:${short}`));
+  }));
+});
+
+Deno.test("isDigest() takes nothing else", () => {
+  const zeros = "0".repeat(64);
+  const wrong = [
+    "",
+    ":",
+    "sha256",
+    "sha256:",
+    `sha256:${zeros.slice(1)}`,
+    `sha256:${zeros}0`,
+    `sha256:${zeros}\n`,
+    ` sha256:${zeros}`,
+    `sha256:${"A".repeat(64)}`,
+    `SHA256:${zeros}`,
+    `sha256:${"g".repeat(64)}`,
+    `sha256:../${"0".repeat(61)}`,
+    `md5:${"0".repeat(32)}`,
+    `constructor:${zeros}`,
+    zeros,
+    "latest",
+  ];
+  for (const text of wrong) assert.ok(!isDigest(text), JSON.stringify(text));
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => assert.ok(!isDigest(text))));
+});
+
+Deno.test("digestOf() is the digest of the algorithm that is named", () => {
+  // FIPS 180-2, appendix B.1 and C.1.
+  assert.equal(
+    digestOf(utf8("abc")),
+    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+  );
+  assert.equal(
+    digestOf(utf8("abc"), SHA512),
+    "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a" +
+      "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+  );
+});
+
+Deno.test("Digester does not mind in what pieces bytes come", () => {
+  const pieces = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 6 });
+  fc.assert(fc.property(pieces, fc.constantFrom(SHA256, SHA512), (chunks, like) => {
+    const digester = new Digester(like);
+    for (const chunk of chunks) digester.update(chunk);
+    const whole = Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
+    const [algorithm = ""] = like.split(":");
+    const expected = createHash(algorithm).update(whole).digest("hex");
+    const digest = digester.finish();
+    assert.equal(digest, `${algorithm}:${expected}`);
+    assert.ok(isDigest(digest));
+  }));
+});
+
+Deno.test("parseManifest() reads what tools push", async () => {
+  const artifact = orasArtifact(firmwareBytes(10));
+  for (const image of [artifact, await dockerImage({ a: firmwareBytes(10) })]) {
+    const parsed = parseManifest(image.manifest, undefined);
+    const written = JSON.parse(new TextDecoder().decode(image.manifest));
+    assert.ok(parsed.kind === "manifest");
+    assert.equal(parsed.config.digest, written.config.digest);
+    assert.deepEqual(parsed.layers.map(({ digest }) => digest), [...image.blobs.keys()].slice(1));
+  }
+  for (const mediaTypes of ["oci", "docker"] as const) {
+    const { manifest } = imageIndex([artifact], { mediaTypes });
+    const parsed = parseManifest(manifest, undefined);
+    assert.ok(parsed.kind === "index");
+    assert.deepEqual(parsed.manifests, [describeArtifact(artifact)]);
+  }
+});
+
+Deno.test("parseManifest() believes the document before whoever delivered it", async (t) => {
+  const { ociIndex, ociManifest, dockerList, dockerManifest } = MANIFEST_MEDIA_TYPES;
+  const both = { config: DESCRIPTOR, layers: [], manifests: [] };
+  const cases = [
+    [{ ...both, mediaType: ociIndex }, ociManifest, "index"],
+    [{ ...both, mediaType: ociManifest }, ociIndex, "manifest"],
+    [both, ociIndex, "index"],
+    [both, dockerList, "index"],
+    [both, dockerManifest, "manifest"],
+    [{ manifests: [] }, undefined, "index"],
+    [{ manifests: [] }, "text/plain", "index"],
+    [{ config: DESCRIPTOR }, undefined, "manifest"],
+    [{ config: DESCRIPTOR, layers: null }, "application/json", "manifest"],
+  ] as const;
+  for (const [document, delivered, kind] of cases) {
+    await t.step(`${JSON.stringify(document).slice(0, 60)} as ${delivered}`, () => {
+      assert.equal(parseManifest(utf8(JSON.stringify(document)), delivered).kind, kind);
+    });
+  }
+});
+
+Deno.test("parseManifest() refuses what is neither manifest nor index", async (t) => {
+  const manifest = (layer: unknown): string =>
+    JSON.stringify({ config: DESCRIPTOR, layers: [layer] });
+  const cases: Readonly<Record<string, string>> = {
+    "nothing": "",
+    "no JSON": "{",
+    "no object": "[]",
+    "null": "null",
+    "text": '"sha256"',
+    "an empty object": "{}",
+    "schema 1": '{"schemaVersion":1,"name":"a","fsLayers":[]}',
+    "no config": JSON.stringify({ layers: [DESCRIPTOR] }),
+    "layers that are no list": JSON.stringify({ config: DESCRIPTOR, layers: DESCRIPTOR }),
+    "an index without manifests": JSON.stringify({ mediaType: MANIFEST_MEDIA_TYPES.ociIndex }),
+    "an unknown digest": manifest({ ...DESCRIPTOR, digest: "md5:00" }),
+    "a digest that leads elsewhere": manifest({ ...DESCRIPTOR, digest: "sha256:../../etc" }),
+    "no digest": manifest({ mediaType: "a/b", size: 3 }),
+    "no size": manifest({ mediaType: "a/b", digest: SHA256 }),
+    "a negative size": manifest({ ...DESCRIPTOR, size: -1 }),
+    "half a byte": manifest({ ...DESCRIPTOR, size: 0.5 }),
+    "a size beyond numbers": manifest({ ...DESCRIPTOR, size: 2 ** 53 }),
+    "a size in letters": manifest({ ...DESCRIPTOR, size: "3" }),
+    "annotations that are no text": manifest({ ...DESCRIPTOR, annotations: { a: 1 } }),
+  };
+  for (const [name, text] of Object.entries(cases)) {
+    await t.step(name, () => {
+      assert.throws(
+        () => parseManifest(utf8(text), undefined),
+        (error) => isServiceError(error, "artifact-invalid") && describeError(error) !== "",
+      );
+    });
+  }
+  await t.step("no UTF-8", () => {
+    const bytes = new Uint8Array([...utf8('{"a":"'), 0xff, ...utf8('"}')]);
+    assert.throws(() => parseManifest(bytes, undefined), { code: "artifact-invalid" });
+  });
+});
+
+Deno.test("parseManifest() names the place that is wrong", () => {
+  const document = { config: DESCRIPTOR, layers: [DESCRIPTOR, { ...DESCRIPTOR, size: -1 }] };
+  assert.throws(() => parseManifest(utf8(JSON.stringify(document)), undefined), {
+    code: "artifact-invalid",
+    message: "Document is no image manifest: layers.1.size is wrong",
+  });
+});
+
+Deno.test("parseManifest() takes any bytes without another error than its own", () => {
+  const bytes = fc.oneof(
+    fc.uint8Array(),
+    fc.json().map(utf8),
+    fc.record({
+      mediaType: fc.oneof(fc.constantFrom(...Object.values(MANIFEST_MEDIA_TYPES)), fc.jsonValue()),
+      config: fc.oneof(fc.constant(DESCRIPTOR), fc.jsonValue()),
+      layers: fc.jsonValue(),
+      manifests: fc.jsonValue(),
+    }, { requiredKeys: [] }).map((document) => utf8(JSON.stringify(document))),
+  );
+  fc.assert(fc.property(bytes, (document) => {
+    try {
+      parseManifest(document, undefined);
+    } catch (error) {
+      assert.ok(isServiceError(error, "artifact-invalid"));
+    }
+  }));
+});
+
+Deno.test("parseIndex() reads an index, with or without its media type", () => {
+  const index = parseIndex(utf8(JSON.stringify({ schemaVersion: 2, manifests: [DESCRIPTOR] })));
+  assert.deepEqual(index, { kind: "index", manifests: [DESCRIPTOR] });
+  for (const text of ["{}", "[]", "", '{"manifests":{}}', '{"manifests":[{}]}']) {
+    assert.throws(() => parseIndex(utf8(text)), { code: "artifact-invalid" });
+  }
+});
