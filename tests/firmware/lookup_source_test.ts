@@ -12,7 +12,7 @@ Deno.test("FirmwareLookup.newest() believes no digest that a source only claims"
   const source = new FakeSource();
   source.push(DEVICE, "1.0.0", orasArtifact(firmwareBytes(10, 1)));
   source.push(DEVICE, "2.0.0", orasArtifact(firmwareBytes(10, 2)));
-  const lookup = new FirmwareLookup({ source, maxFirmwareBytes: 100 });
+  const lookup = new FirmwareLookup({ source, maxFirmwareBytes: 100, onAnswer: () => {} });
   const known = await lookup.newest(DEVICE, undefined);
   source.peekDigest = () => Promise.resolve(`sha256:${"0".repeat(64)}` as Digest);
   assert.equal((await lookup.newest(DEVICE, known)).version, "2.0.0");
@@ -31,7 +31,7 @@ Deno.test("FirmwareLookup.newest() asks once more for a blob that breaks off", a
         ? Promise.resolve(new WatchedStream(firmwareBytes(5, 1), { error: broken }).stream)
         : open(device, blob);
   };
-  const lookup = new FirmwareLookup({ source, maxFirmwareBytes: 100 });
+  const lookup = new FirmwareLookup({ source, maxFirmwareBytes: 100, onAnswer: () => {} });
   breakFirst(1);
   assert.deepEqual((await lookup.newest(DEVICE, undefined)).bytes, firmwareBytes(10, 1));
   breakFirst(2);
