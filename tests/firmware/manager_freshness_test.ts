@@ -46,8 +46,8 @@ class TickingBench extends ManagerBench {
   /** So short that a tick of the real timer comes soon; what is due goes by the bench's clock. */
   static readonly INTERVAL_MS = 40;
 
-  constructor() {
-    super(DEVICE, { refreshIntervalMs: TickingBench.INTERVAL_MS });
+  constructor(options: Partial<FirmwareManagerOptions> = {}) {
+    super(DEVICE, { refreshIntervalMs: TickingBench.INTERVAL_MS, ...options });
     for (const device of [DEVICE, "witness"]) this.source.push(device, "1.0.0", one);
   }
 
@@ -242,11 +242,10 @@ Deno.test("FirmwareManager.get() of a new device does not stand in line behind c
   const gate = subject.source.gate = new Gate();
   for (const device of devices) await subject.manager.get(device);
   await gate.arrived(2);
-  const cold = subject.get();
-  await gate.arrived(3);
-  assert.deepEqual(subject.source.calls, ["listTags", "listTags", "listTags"]);
+  subject.source.gate = undefined;
+  assert.equal((await subject.get()).version, "1.0.0");
+  assert.deepEqual(subject.source.calls, ["listTags", "listTags", ...FETCH]);
   gate.open();
-  assert.equal((await cold).version, "1.0.0");
   for (const device of devices) await subject.manager.settled(device);
   assert.equal(subject.source.peak, 3);
 });
@@ -437,6 +436,18 @@ Deno.test("FirmwareManager.start() checks a device that was asked for, without a
   await subject.manager.settled(DEVICE);
   assert.deepEqual(subject.observed.misses, [DEVICE, DEVICE]);
   assert.equal((await subject.manager.get(DEVICE)).version, "2.0.0");
+});
+
+Deno.test("FirmwareManager.start() goes on checking a device for as long as it is asked for", async () => {
+  const subject = new TickingBench({ trackForMs: 100 });
+  await subject.manager.get(DEVICE);
+  subject.nowMs += 30;
+  await subject.manager.get(DEVICE);
+  subject.nowMs += 99;
+  subject.source.forgetCalls();
+  await subject.tick();
+  await subject.manager.settled(DEVICE);
+  assert.deepEqual(subject.source.calls, CHECK);
 });
 
 Deno.test("FirmwareManager.start() does not check again what a request has had checked in its turn", async () => {
