@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import type { Context } from "hono";
 import { type ErrorCode, ServiceError } from "../errors.ts";
 
@@ -26,8 +27,6 @@ const RETRY_AFTER_SECONDS = 30;
 /** No device is sent away for longer, whatever the source says. */
 const RETRY_AFTER_LIMIT_SECONDS = 3600;
 
-const encoder = new TextEncoder();
-
 /** What an answer consists of. */
 export interface Answer {
   /** HTTP status. */
@@ -46,10 +45,11 @@ export interface Answer {
  * @returns The response.
  */
 export function answer(c: Context, { status, body, headers }: Answer): Response {
-  const bytes = typeof body === "string" ? encoder.encode(body) : body;
-  return new Response(c.req.method === "HEAD" ? null : bytes, {
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  // A string is handed on as it is: `Deno.serve` answers those fastest.
+  return new Response(c.req.method === "HEAD" ? null : body, {
     status,
-    headers: { ...headers, "content-length": String(bytes.length) },
+    headers: { ...headers, "content-length": String(length) },
   });
 }
 
