@@ -73,7 +73,9 @@ export class FirmwareLookup {
         return await this.#fetchTag(device, candidate, known);
       } catch (error) {
         if (!isServiceError(error, "firmware-unknown")) throw error;
-        log.warn("Tag is listed, but has no manifest", { device, tag: candidate.tag });
+        // Once is enough: checks come again and again.
+        const level = known === undefined ? "warn" : "debug";
+        log[level]("Tag is listed, but has no manifest", { device, tag: candidate.tag });
       }
     }
     if (candidates.length > DANGLING_TAGS_LIMIT) {

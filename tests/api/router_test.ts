@@ -7,7 +7,10 @@ import type { Firmware } from "../../src/firmware/firmware.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { trackRequests } from "../../src/metrics/middleware.ts";
 import { repositoryOf } from "../../src/repository.ts";
+import { orasArtifact } from "../helpers/artifacts.ts";
+import { ManagerBench } from "../helpers/fake_source.ts";
 import { crc32Reference, firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { Gate } from "../helpers/registry/gate.ts";
 
 const METHOD_REFUSAL = "Method is not allowed here, want GET, HEAD\n\n";
 const bytes = firmwareBytes(1000);
@@ -182,6 +185,30 @@ for (const endpoint of ["/version", "/firmware"]) {
     assert.equal(await response.text(), "Internal error\n\n");
   });
 }
+
+Deno.test("GET /firmware goes on fetching for the next one although its client has gone", async () => {
+  const bench = new ManagerBench("esp32");
+  bench.source.push("esp32", "1.0.0", orasArtifact(bytes.subarray(0, 1000)));
+  const gate = bench.source.gate = new Gate();
+  const router = createRouter({
+    manager: bench.manager,
+    announcements: new Announcements({ holdMs: 60_000 }),
+    observe: trackRequests(new Metrics()),
+  });
+  const client = new AbortController();
+  const target = "http://localhost/firmware?device=esp32";
+  const gone = router.request(new Request(target, { signal: client.signal }));
+  await gate.arrived();
+  client.abort();
+  gate.open();
+  await bench.manager.settled("esp32");
+  await (await gone).body?.cancel();
+  bench.source.forgetCalls();
+  const response = await router.request(target);
+  assert.deepEqual(await response.bytes(), bytes);
+  assert.equal(response.headers.get("age"), "0");
+  assert.deepEqual(bench.source.calls, []);
+});
 
 for (
   const path of [

@@ -56,6 +56,25 @@ Deno.test("FirmwareCache.set() of a known device counts as a use and drops nobod
   assert.deepEqual(devicesOf(cache, ["a", "b", "c"]), ["a", "c"]);
 });
 
+Deno.test("FirmwareCache.peek() and update() do not count as a use", () => {
+  const cache = new FirmwareCache(2);
+  cache.set("a", entryOf("1.0.0"));
+  cache.set("b", entryOf("1.0.0"));
+  const entry = entryOf("2.0.0");
+  cache.update("a", entry);
+  assert.equal(cache.peek("a"), entry);
+  assert.deepEqual([...cache.entries()].map(([device]) => device), ["a", "b"]);
+  cache.set("c", entryOf("1.0.0"));
+  assert.deepEqual([...cache.entries()].map(([device]) => device), ["b", "c"]);
+});
+
+Deno.test("FirmwareCache.update() does not bring back what has lost its place", () => {
+  const cache = new FirmwareCache(2);
+  cache.update("a", entryOf("1.0.0"));
+  assert.equal(cache.peek("a"), undefined);
+  assert.equal(cache.size, 0);
+});
+
 Deno.test("FirmwareCache.delete() forgets a device, and takes one that is not there", () => {
   const cache = new FirmwareCache(2);
   cache.set("a", entryOf("1.0.0"));

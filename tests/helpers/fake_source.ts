@@ -20,6 +20,8 @@ export class FakeSource implements FirmwareSource {
   readonly #manifests = new Map<string, Artifact>();
   readonly #blobs = new Map<string, Uint8Array>();
   #calls: SourceMethod[] = [];
+  #open = 0;
+  #peak = 0;
 
   /** Thrown by every method while it is set. */
   failure: Error | undefined;
@@ -31,6 +33,11 @@ export class FakeSource implements FirmwareSource {
   /** The questions so far, in their order. */
   get calls(): readonly SourceMethod[] {
     return this.#calls;
+  }
+
+  /** How many questions there were at once at most. */
+  get peak(): number {
+    return this.#peak;
   }
 
   /** Starts {@linkcode calls} anew. */
@@ -90,7 +97,9 @@ export class FakeSource implements FirmwareSource {
 
   async #enter(method: SourceMethod): Promise<void> {
     this.#calls.push(method);
+    this.#peak = Math.max(this.#peak, ++this.#open);
     await this.gate?.pass();
+    this.#open--;
     if (this.failure !== undefined) throw this.failure;
   }
 

@@ -35,6 +35,31 @@ Deno.test("Metrics counts hits and misses by device, and says how many entries t
   ]);
 });
 
+Deno.test("Metrics says whether the registry answers", async () => {
+  const metrics = new Metrics();
+  for (const isUp of [true, false, true]) {
+    metrics.sourceUp(isUp);
+    const lines = (await metrics.expose()).split("\n");
+    assert(lines.includes(`registry_up ${isUp ? 1 : 0}`));
+  }
+});
+
+Deno.test("Metrics reads each time how stale devices are, and drops those that are no more", async () => {
+  const metrics = new Metrics();
+  const series = async (): Promise<readonly string[]> =>
+    (await metrics.expose()).split("\n").filter((line) => line.startsWith("firmware_stale"));
+  assert.deepEqual(await series(), []);
+  const stale = new Map([["a/b", 0], ["c", 12.5]]);
+  metrics.observeStaleness(() => stale);
+  assert.deepEqual(await series(), [
+    `firmware_stale_seconds{device_id="a/b"} 0`,
+    `firmware_stale_seconds{device_id="c"} 12.5`,
+  ]);
+  stale.delete("a/b");
+  stale.set("c", 13);
+  assert.deepEqual(await series(), [`firmware_stale_seconds{device_id="c"} 13`]);
+});
+
 Deno.test("Metrics counts and times requests by method, path and status", async () => {
   const metrics = new Metrics();
   const labels = { method: "GET", path: "/version", status: 200 };
