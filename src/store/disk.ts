@@ -45,23 +45,33 @@ const indexSchema = v.object({
 
 /** A device's firmware, as it is written down. */
 export interface StoredFirmware {
+  /** The tag that it was found by. */
   readonly tag: string;
+  /** The version as devices see it. */
   readonly version: string;
+  /** Digest of the document that the tag pointed to. */
   readonly digest: Digest;
+  /** Length in bytes. */
   readonly size: number;
+  /** CRC-32 of the bytes, unsigned. */
   readonly crc32: number;
+  /** SHA-256 of the bytes, in hex. */
   readonly sha256: string;
 }
 
 /** A manifest or index. */
 export interface StoredDocument {
+  /** Its digest. */
   readonly digest: Digest;
+  /** Its media type, as far as known. */
   readonly mediaType: string;
+  /** The document, byte for byte. */
   readonly bytes: Uint8Array;
 }
 
 /** What is kept of a device. */
 export interface StoredRecord {
+  /** What is served. */
   readonly firmware: StoredFirmware;
   /** Manifest, or index and manifest: the first one is what the tag points to. */
   readonly documents: readonly StoredDocument[];

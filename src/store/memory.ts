@@ -80,27 +80,50 @@ export class MemoryStore {
 }
 
 /** Takes the bytes of one firmware. */
-class MemoryDraft {
+export class MemoryDraft {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #keep: (sha256: string, bytes: Uint8Array<ArrayBuffer>) => void;
   #filled = 0;
 
+  /**
+   * Has room for all of them.
+   *
+   * @param size How many bytes will come.
+   * @param keep Takes them once they are complete.
+   */
   constructor(size: number, keep: (sha256: string, bytes: Uint8Array<ArrayBuffer>) => void) {
     this.#bytes = new Uint8Array(size);
     this.#keep = keep;
   }
 
+  /**
+   * Appends bytes.
+   *
+   * @param chunk Some of them.
+   * @returns At once.
+   */
   write(chunk: Uint8Array): Promise<void> {
     this.#bytes.set(chunk, this.#filled);
     this.#filled += chunk.length;
     return Promise.resolve();
   }
 
+  /**
+   * Keeps the bytes.
+   *
+   * @param sha256 Their SHA-256, in hex.
+   * @returns At once.
+   */
   commit(sha256: string): Promise<void> {
     this.#keep(sha256, this.#bytes);
     return Promise.resolve();
   }
 
+  /**
+   * Has nothing to clear.
+   *
+   * @returns At once.
+   */
   discard(): Promise<void> {
     return Promise.resolve();
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type ErrorCode, ServiceError } from "../../src/errors.ts";
 import { FirmwareManager, type FirmwareManagerOptions } from "../../src/firmware/manager.ts";
 import type { Descriptor } from "../../src/oci.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { FakeSource, ManagerBench, REFRESH_MS, UNKNOWN_MS } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
@@ -415,6 +416,7 @@ Deno.test("FirmwareManager.start() checks a device that was asked for, without a
   unused.stop();
   const manager = new FirmwareManager({
     source,
+    store: new MemoryStore({ maxBytes: 10_000 }),
     observer: observed,
     cacheSize: 10,
     refreshIntervalMs: 40,
