@@ -190,7 +190,6 @@ export class FirmwareManager {
    * @throws {ServiceError} With any code but `firmware-gone`; what was known is served still.
    */
   async refresh(device: string): Promise<Firmware> {
-    this.#refusals.delete(device);
     // One that is under way may have looked before that happened for which we are called.
     await this.#checks.settled(device);
     return await this.#join(device);
