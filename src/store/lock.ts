@@ -19,21 +19,24 @@ const LOCK_WAIT_MS = 2000;
  */
 export async function lockFile(path: string, directory: string): Promise<Deno.FsFile> {
   const file = await Deno.open(path, { write: true, create: true });
+  let timer;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), LOCK_WAIT_MS);
+  });
+  // The system frees it when the process ends, however it ends.
+  const lock = file.lock(true);
   try {
-    const endMs = performance.now() + LOCK_WAIT_MS;
-    // The system frees it when the process ends, however it ends.
-    while (!await file.tryLock(true)) {
-      if (performance.now() > endMs) {
-        throw new ServiceError(
-          "storage-failed",
-          `Cache folder "${directory}" is used by another process`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOCK_WAIT_MS / 20));
-    }
-    return file;
+    if (await Promise.race([lock, late]) !== "late") return file;
   } catch (error) {
     file.close();
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
+  // It cannot be taken back: what comes too late is given free at once.
+  void lock.catch(() => {}).finally(() => file.close());
+  throw new ServiceError(
+    "storage-failed",
+    `Cache folder "${directory}" is used by another process`,
+  );
 }
