@@ -11,7 +11,7 @@ import { createRouter } from "./src/api/router.ts";
 import { type Config, readConfig, UsageError } from "./src/config/config.ts";
 import type { ListenAddress } from "./src/config/values.ts";
 import { describeError } from "./src/errors.ts";
-import type { FirmwareSource } from "./src/firmware/firmware.ts";
+import type { FirmwareSource, FirmwareStore } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
@@ -20,6 +20,8 @@ import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import { createTransport } from "./src/registry/transport.ts";
+import { DiskStore } from "./src/store/disk.ts";
+import { MemoryStore } from "./src/store/memory.ts";
 
 /** How long a device is served what it was told of, although there is something newer. */
 const ANNOUNCEMENT_HOLD_MS = 60_000;
@@ -40,6 +42,7 @@ async function main(): Promise<void> {
   const metrics = new Metrics();
   const manager = new FirmwareManager({
     source: createSource(config),
+    store: await createStore(config),
     observer: metrics,
     cacheSize: config.cacheSize,
     refreshIntervalMs: config.refreshIntervalMs,
@@ -99,6 +102,16 @@ function createSource(config: Config): FirmwareSource {
     userAgent: `OtaFlux/${meta.version}`,
   });
   return new RegistryClient({ url, repositoryPrefix, fetch });
+}
+
+async function createStore(config: Config): Promise<FirmwareStore> {
+  const { cacheDirectory: directory, cacheMaxBytes: maxBytes } = config;
+  if (directory === undefined) return new MemoryStore({ maxBytes });
+  try {
+    return await DiskStore.open({ directory, maxBytes });
+  } catch (error) {
+    exitWith(EXIT_FAILURE, describeError(error));
+  }
 }
 
 function serve(

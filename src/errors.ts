@@ -11,6 +11,7 @@
  * - `firmware-unknown`: the source says that it has no firmware for the device.
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
+ * - `storage-failed`: the firmware was fetched but cannot be kept, for example on a full disk.
  * - `source-unavailable`: the source cannot be reached, is overloaded or fails.
  * - `source-timeout`: the source made no progress in time.
  * - `source-refused`: the source refuses the credentials, or wants some.
@@ -21,6 +22,7 @@ export type ErrorCode =
   | "firmware-unknown"
   | "firmware-gone"
   | "artifact-invalid"
+  | "storage-failed"
   | "source-unavailable"
   | "source-timeout"
   | "source-refused"

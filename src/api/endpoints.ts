@@ -9,12 +9,12 @@ import { isServiceError, ServiceError } from "../errors.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { FirmwareManager } from "../firmware/manager.ts";
 import type { Announcements } from "./announcements.ts";
-import { answer, text } from "./answers.ts";
+import { text } from "./answers.ts";
 
 /** What the endpoints work with. */
 export interface EndpointOptions {
   /** Answers which firmware a device may have. */
-  readonly manager: Pick<FirmwareManager, "get" | "getAnnounced" | "ageSeconds">;
+  readonly manager: Pick<FirmwareManager, "get" | "getAnnounced" | "open" | "ageSeconds">;
   /** Remembers what clients were told. */
   readonly announcements: Announcements;
 }
@@ -51,11 +51,11 @@ export async function version(c: Context, options: EndpointOptions): Promise<Res
 export async function firmware(c: Context, options: EndpointOptions): Promise<Response> {
   const device = deviceOf(c);
   const firmware = await choose(c, { device, ...options });
-  return answer(c, {
-    status: 200,
-    body: firmware.bytes,
+  const body = c.req.method === "HEAD" ? null : await options.manager.open(device, firmware);
+  return new Response(body, {
     headers: {
       "content-type": "application/octet-stream",
+      "content-length": String(firmware.size),
       ...ageHeader(device, firmware, options),
     },
   });

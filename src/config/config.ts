@@ -15,6 +15,7 @@ import {
   type SettingKey,
   SETTINGS,
   type SettingValues,
+  SYSTEMD_CACHE_VARIABLE,
   variableOf,
 } from "./settings.ts";
 import * as kinds from "./values.ts";
@@ -60,6 +61,10 @@ export interface Config {
   readonly metricsListen: ListenAddress;
   /** How many devices are kept in memory. */
   readonly cacheSize: number;
+  /** Where firmware is kept over restarts; in memory without. */
+  readonly cacheDirectory: string | undefined;
+  /** The most bytes that are kept. */
+  readonly cacheMaxBytes: number;
   /** How long an answer of the source holds, in milliseconds; 0 for not at all. */
   readonly refreshIntervalMs: number;
   /** How long a device is checked in the background, in milliseconds. */
@@ -179,8 +184,19 @@ function readValue(name: string, value: string, { kind, isSecret }: Setting): un
   }
 }
 
+/** Unless said otherwise: room for hundreds of firmwares on a gateway's disk, */
+const DISK_CACHE_BYTES = 1024 ** 3;
+
+/** and in its memory for one of the largest size. */
+const MEMORY_CACHE_BYTES = 256 * 1024 ** 2;
+
 function resolve(values: SettingValues, input: ConfigInput): Config {
+  const [fromSystemd] = input.env(SYSTEMD_CACHE_VARIABLE)?.split(":") ?? [];
+  const cacheDirectory = values.cacheDir ?? (fromSystemd || undefined);
   return {
+    cacheDirectory,
+    cacheMaxBytes: values.cacheMaxBytes ??
+      (cacheDirectory === undefined ? MEMORY_CACHE_BYTES : DISK_CACHE_BYTES),
     source: resolveSource(values, input),
     repositoryPrefix: resolvePrefix(values),
     listen: values.listenAddr,

@@ -97,6 +97,16 @@ export const SETTINGS = {
     kind: kinds.wholeNumber("devices", { min: 1, max: 1_000_000 }),
     default: "100",
   },
+  cacheDir: {
+    value: "path",
+    help: "folder to keep firmware in over restarts; without it, what systemd sets, or memory",
+    kind: kinds.path,
+  },
+  cacheMaxBytes: {
+    value: "size",
+    help: "the most that is kept, 1GiB in a folder and 256MiB in memory if not said otherwise",
+    kind: kinds.bytes,
+  },
   refreshInterval: {
     value: "duration",
     help: "how often the registry is asked for newer firmware; 0 asks on every request",
@@ -118,7 +128,7 @@ export const SETTINGS = {
   maxFirmwareSize: {
     value: "size",
     help: "larger firmware is refused before it is downloaded",
-    kind: kinds.bytes,
+    kind: kinds.firmwareSize,
     default: "256MiB",
   },
   logLevel: {
@@ -134,6 +144,9 @@ export const SETTINGS = {
     default: "text",
   },
 } as const satisfies Readonly<Record<string, Setting>>;
+
+/** What systemd's `CacheDirectory=` sets: folders, parted by colons. */
+export const SYSTEMD_CACHE_VARIABLE = "CACHE_DIRECTORY";
 
 /** A key of {@linkcode SETTINGS}. */
 export type SettingKey = keyof typeof SETTINGS;

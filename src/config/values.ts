@@ -119,15 +119,25 @@ export function duration({ minMs }: { readonly minMs: number }): ValueKind<numbe
   };
 }
 
-/** A firmware is held in one buffer, and 2 GiB is what all systems can give. */
-const BYTES_LIMIT = 2 * 1024 ** 3;
+/** Without a cache folder a firmware is one buffer, and 2 GiB is what all systems can give. */
+const FIRMWARE_LIMIT_BYTES = 2 * 1024 ** 3;
+
+/** The size of a firmware in bytes. */
+export const firmwareSize: ValueKind<number> = {
+  takes: "a size such as 65536, 512KiB, 256MiB or 1GiB, 2GiB at most",
+  parse: (value) => {
+    const size = bytes.parse(value);
+    if (size > FIRMWARE_LIMIT_BYTES) throw new RangeError("out of bounds");
+    return size;
+  },
+};
 
 /** A number of bytes, at least one. */
 export const bytes: ValueKind<number> = {
-  takes: "a size such as 65536, 512KiB, 256MiB or 1GiB, 2GiB at most",
+  takes: "a size such as 65536, 512KiB, 256MiB or 1GiB",
   parse: (value) => {
     const size = /^\d+$/.test(value) ? Number(value) : amount(value, BYTES_PER_UNIT);
-    if (!(size >= 1 && size <= BYTES_LIMIT)) throw new RangeError("out of bounds");
+    if (!Number.isSafeInteger(size) || size < 1) throw new RangeError("out of bounds");
     return size;
   },
 };

@@ -62,7 +62,7 @@ export interface ExtractOptions {
   /** The largest file that is accepted, in bytes. */
   readonly maxBytes: number;
   /** Called once, before the file's bytes come, with their number; takes the bytes. */
-  readonly open: (size: number) => (chunk: Uint8Array) => void;
+  readonly open: (size: number) => Promise<(chunk: Uint8Array) => Promise<void>>;
 }
 
 /**
@@ -92,8 +92,8 @@ export async function extractOnlyFile(
       if (size > options.maxBytes) {
         throw invalid(`File in the layer has ${size} bytes, want ${options.maxBytes} at most`);
       }
-      const write = options.open(size);
-      for await (const chunk of entry) write(chunk);
+      const write = await options.open(size);
+      for await (const chunk of entry) await write(chunk);
     }
     if (!found) throw invalid("Layer is an archive without a file, want exactly one");
   } catch (error) {

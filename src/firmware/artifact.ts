@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { ServiceError } from "../errors.ts";
 import {
   type Descriptor,
@@ -15,11 +16,12 @@ import {
   type ImageManifest,
   isDigest,
   MANIFEST_LIMIT_BYTES,
+  MANIFEST_MEDIA_TYPES,
   parseManifest,
   TITLE_ANNOTATION,
   UNPACK_ANNOTATION,
 } from "../oci.ts";
-import type { FirmwareSource } from "./firmware.ts";
+import type { FirmwareDocument, FirmwareSource } from "./firmware.ts";
 
 /**
  * What a layer's bytes are: the firmware itself (`raw`), an archive that holds it (`archive`), or
@@ -29,6 +31,8 @@ export type LayerForm = "raw" | "archive" | "sniff";
 
 /** Where an artifact's firmware is. */
 export interface Artifact {
+  /** Manifest, or index and manifest; then the config where the manifest holds it. All verified. */
+  readonly documents: readonly FirmwareDocument[];
   /** Digest of the manifest, or of the index where the reference names one. */
   readonly digest: Digest;
   /** The blob that holds the firmware. */
@@ -55,32 +59,59 @@ export async function resolveArtifact(
   reference: string,
 ): Promise<Artifact> {
   const top = await fetchVerified(source, device, reference);
-  const manifest = top.document.kind === "index"
-    ? await fetchChild(source, device, top.document)
-    : top.document;
+  const { content } = top;
+  if (content.kind === "manifest") return describe(content, [top]);
+  const child = await fetchChild(source, device, content);
+  return describe(child.content, [top, child]);
+}
+
+function describe(manifest: ImageManifest, documents: readonly Verified[]): Artifact {
+  const [top] = documents;
+  if (top === undefined) throw new TypeError("An artifact has at least one document");
   const layer = chooseLayer(manifest);
-  return { digest: top.digest, layer, form: layerForm(manifest, layer) };
+  return {
+    documents: [...documents, ...inlineConfig(manifest)],
+    digest: top.digest,
+    layer,
+    form: layerForm(manifest, layer),
+  };
+}
+
+/** ORAS's empty config is in its own descriptor. What is not right there is no part of anything. */
+function inlineConfig(
+  { config: { digest, mediaType, size, data } }: ImageManifest,
+): FirmwareDocument[] {
+  if (data === undefined) return [];
+  const bytes = Buffer.from(data, "base64");
+  return bytes.length === size && digestOf(bytes, digest) === digest
+    ? [{ digest, mediaType, bytes }]
+    : [];
+}
+
+interface Verified<C = ImageManifest | ImageIndex> extends FirmwareDocument {
+  readonly content: C;
 }
 
 async function fetchVerified(
   source: FirmwareSource,
   device: string,
   reference: string,
-): Promise<{ digest: Digest; document: ImageManifest | ImageIndex }> {
+): Promise<Verified> {
   const { bytes, mediaType, claimedDigest } = await source.fetchManifest(device, reference);
   const wanted = isDigest(reference) ? reference : claimedDigest;
   const digest = digestOf(bytes, wanted);
   if (wanted !== undefined && digest !== wanted) {
     throw new ServiceError("artifact-invalid", `Manifest ${wanted} has the digest ${digest}`);
   }
-  return { digest, document: parseManifest(bytes, mediaType) };
+  const content = parseManifest(bytes, mediaType);
+  return { digest, bytes, mediaType: mediaType ?? mediaTypeOf(content), content };
 }
 
 async function fetchChild(
   source: FirmwareSource,
   device: string,
   index: ImageIndex,
-): Promise<ImageManifest> {
+): Promise<Verified<ImageManifest>> {
   const child = index.manifests.find((entry) => !isAttestation(entry));
   if (child === undefined) {
     throw new ServiceError("artifact-invalid", "Image index holds no manifest");
@@ -88,11 +119,15 @@ async function fetchChild(
   if (child.size > MANIFEST_LIMIT_BYTES) {
     throw new ServiceError("artifact-invalid", `Manifest ${child.digest} claims to be too large`);
   }
-  const { document } = await fetchVerified(source, device, child.digest);
-  if (document.kind === "index") {
+  const { content, ...document } = await fetchVerified(source, device, child.digest);
+  if (content.kind === "index") {
     throw new ServiceError("artifact-invalid", "Image index in an image index is not supported");
   }
-  return document;
+  return { ...document, content };
+}
+
+function mediaTypeOf({ kind }: ImageManifest | ImageIndex): string {
+  return kind === "index" ? MANIFEST_MEDIA_TYPES.ociIndex : MANIFEST_MEDIA_TYPES.ociManifest;
 }
 
 /** BuildKit adds these to say how an image was built: they are no images. */

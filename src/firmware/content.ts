@@ -4,123 +4,148 @@
  * @module
  */
 
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { ServiceError } from "../errors.ts";
 import type { Descriptor } from "../oci.ts";
-import {
-  type Compression,
-  extractOnlyFile,
-  isTarArchive,
-  SNIFF_BYTES,
-  sniffCompression,
-} from "./archive.ts";
+import { extractOnlyFile, isTarArchive, SNIFF_BYTES, sniffCompression } from "./archive.ts";
 import type { LayerForm } from "./artifact.ts";
 import { peek, VerifyingReader } from "./blob.ts";
-import type { Firmware } from "./firmware.ts";
+import type { Firmware, FirmwareStore, StoreDraft } from "./firmware.ts";
 
-/** A firmware's bytes and what is computed of them. */
-export type FirmwareContent = Pick<Firmware, "bytes" | "size" | "crc32" | "sha256">;
+/** What is computed of a firmware's bytes while they are stored. */
+export type FirmwareContent = Pick<Firmware, "size" | "crc32" | "sha256">;
 
-/** What {@linkcode readContent} needs to know. */
-export interface ReadOptions {
+/** What {@linkcode storeContent} needs to know. */
+export interface ContentOptions {
   /** What the blob must be. */
   readonly layer: Descriptor;
   /** How it holds the firmware. */
   readonly form: LayerForm;
   /** The largest firmware that is accepted, in bytes. */
   readonly maxBytes: number;
+  /** Where the firmware goes. */
+  readonly store: Pick<FirmwareStore, "draft" | "keepsLayers">;
+}
+
+/** A firmware that is in the store. */
+export interface StoredContent {
+  /** The firmware's own size and checksums. */
+  readonly content: FirmwareContent;
+  /** What the layer is stored under; the firmware itself where the store keeps no layers. */
+  readonly layerSha256: string;
 }
 
 /**
- * Reads a firmware out of a blob.
+ * Reads a firmware out of a blob into the store.
  *
  * @param stream The blob as it comes.
- * @param options What is expected of it.
- * @returns The firmware's bytes, only after the whole blob was verified.
- * @throws {ServiceError} `artifact-invalid`, or what the stream errors with.
+ * @param options What is expected of it, and where it goes.
+ * @returns What was stored, only after the whole blob was verified.
+ * @throws {ServiceError} `artifact-invalid`, `storage-failed`, or what the stream errors with; then
+ * nothing is stored.
  */
-export async function readContent(
+export async function storeContent(
   stream: ReadableStream<Uint8Array>,
-  options: ReadOptions,
-): Promise<FirmwareContent> {
-  const { layer, maxBytes } = options;
+  options: ContentOptions,
+): Promise<StoredContent> {
+  const { layer, form, store } = options;
+  const writers: Writer[] = [];
   try {
     const blob = new VerifyingReader(stream, layer);
-    const { head, all } = await peek(blob, options.form === "raw" ? 0 : SNIFF_BYTES);
-    const isArchive = options.form === "archive" ||
-      (options.form === "sniff" && await isTarArchive(head));
-    const content = isArchive
-      ? await readArchive(all, { compression: sniffCompression(head), maxBytes })
-      : await readRaw(all, { layer, maxBytes });
+    const { head, all } = await peek(blob, form === "raw" ? 0 : SNIFF_BYTES);
+    const isArchive = form === "archive" || (form === "sniff" && await isTarArchive(head));
+    if (!isArchive) {
+      const writer = await startFirmware(layer.size, { ...options, writers });
+      for await (const chunk of all) await writer.write(chunk);
+    } else {
+      const chunks = store.keepsLayers
+        ? tee(all, await startLayer(layer.size, { ...options, writers }))
+        : all;
+      await extractOnlyFile(chunks, {
+        compression: sniffCompression(head),
+        maxBytes: options.maxBytes,
+        open: async (size) => {
+          const writer = await startFirmware(size, { ...options, writers });
+          return (chunk) => writer.write(chunk);
+        },
+      });
+    }
     if (!blob.verified) {
       throw new ServiceError("artifact-invalid", `Blob ${layer.digest} goes on behind its archive`);
     }
-    return content;
+    const finished = [];
+    for (const writer of writers) finished.push(await writer.commit());
+    const [first, last] = [finished.at(0), finished.at(-1)];
+    if (first === undefined || last === undefined) throw new TypeError("Nothing was written");
+    return { content: last, layerSha256: first.sha256 };
   } catch (error) {
+    for (const writer of writers) await writer.discard();
     // What was not read to its end, nobody else will. It may have failed already.
     if (!stream.locked) await stream.cancel().catch(() => {});
     throw error;
   }
 }
 
-async function readRaw(
-  chunks: AsyncIterable<Uint8Array>,
-  { layer: { digest, size }, maxBytes }: Pick<ReadOptions, "layer" | "maxBytes">,
-): Promise<FirmwareContent> {
+type WriterOptions = ContentOptions & { readonly writers: Writer[] };
+
+async function startFirmware(
+  size: number,
+  { maxBytes, writers, store }: WriterOptions,
+): Promise<Writer> {
   if (size > maxBytes) {
     throw new ServiceError(
       "artifact-invalid",
       `Firmware has ${size} bytes, want ${maxBytes} at most`,
     );
   }
-  // The blob is checked against this very hash: it need not be computed twice.
-  const [, known] = /^sha256:(.*)$/.exec(digest) ?? [];
-  const collector = new Collector(size, known);
-  for await (const chunk of chunks) collector.add(chunk);
-  return collector.finish();
+  const writer = new Writer(await store.draft(size));
+  writers.push(writer);
+  return writer;
 }
 
-async function readArchive(
+/** A layer may be larger than the firmware in it by the archive's own blocks. */
+async function startLayer(size: number, { writers, store }: WriterOptions): Promise<Writer> {
+  const writer = new Writer(await store.draft(size));
+  writers.push(writer);
+  return writer;
+}
+
+async function* tee(
   chunks: AsyncIterable<Uint8Array>,
-  options: { readonly compression: Compression; readonly maxBytes: number },
-): Promise<FirmwareContent> {
-  let collector = new Collector(0);
-  await extractOnlyFile(chunks, {
-    ...options,
-    open: (size) => {
-      collector = new Collector(size);
-      return (chunk) => collector.add(chunk);
-    },
-  });
-  return collector.finish();
+  writer: Writer,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    await writer.write(chunk);
+    yield chunk;
+  }
 }
 
-/** Holds the bytes once, in a buffer of their exact size, and computes checksums as they come. */
-class Collector {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #sha256: Hash | string;
-  #filled = 0;
+/** Computes checksums of what it hands on to the store. */
+class Writer {
+  readonly #draft: StoreDraft;
+  readonly #sha256 = createHash("sha256");
+  #size = 0;
   #crc32 = 0;
 
-  constructor(size: number, knownSha256?: string) {
-    this.#bytes = new Uint8Array(size);
-    this.#sha256 = knownSha256 ?? createHash("sha256");
+  constructor(draft: StoreDraft) {
+    this.#draft = draft;
   }
 
-  add(chunk: Uint8Array): void {
-    this.#bytes.set(chunk, this.#filled);
-    this.#filled += chunk.length;
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#size += chunk.length;
     this.#crc32 = crc32(chunk, this.#crc32);
-    if (typeof this.#sha256 !== "string") this.#sha256.update(chunk);
+    this.#sha256.update(chunk);
+    await this.#draft.write(chunk);
   }
 
-  finish(): FirmwareContent {
-    return {
-      bytes: this.#bytes,
-      size: this.#filled,
-      crc32: this.#crc32,
-      sha256: typeof this.#sha256 === "string" ? this.#sha256 : this.#sha256.digest("hex"),
-    };
+  async commit(): Promise<FirmwareContent> {
+    const sha256 = this.#sha256.digest("hex");
+    await this.#draft.commit(sha256);
+    return { size: this.#size, crc32: this.#crc32, sha256 };
+  }
+
+  async discard(): Promise<void> {
+    await this.#draft.discard();
   }
 }

@@ -6,7 +6,7 @@
 
 import type { DeliveredManifest, Descriptor, Digest } from "../oci.ts";
 
-/** A verified firmware, whole. */
+/** A verified firmware. Its bytes are in the store, under their SHA-256. */
 export interface Firmware {
   /** The tag that it was found by. */
   readonly tag: string;
@@ -20,8 +20,62 @@ export interface Firmware {
   readonly crc32: number;
   /** SHA-256 of the bytes, in hex. */
   readonly sha256: string;
-  /** The bytes that a device gets. Never changed. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** The bytes that a device gets: from memory, or as they come from a disk. */
+export type FirmwareBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
+
+/** Takes bytes into the store. Nothing is there before it is committed. */
+export interface StoreDraft {
+  /** Appends bytes. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Keeps the bytes under their SHA-256, in hex: durably, where the store is durable. */
+  commit(sha256: string): Promise<void>;
+  /** Leaves nothing behind. */
+  discard(): Promise<void>;
+}
+
+/** A manifest or index, verified. */
+export interface FirmwareDocument {
+  /** Its digest. */
+  readonly digest: Digest;
+  /** Its media type, as far as known. */
+  readonly mediaType: string;
+  /** The document, byte for byte. */
+  readonly bytes: Uint8Array;
+}
+
+/** A firmware and where it comes from, as it is to be kept. */
+export interface FirmwareRecord {
+  /** The firmware, whose bytes are in the store. */
+  readonly firmware: Firmware;
+  /** Manifest, or index and manifest: the first one is what the tag points to. */
+  readonly documents: readonly FirmwareDocument[];
+  /** The layer, and what it is stored under; undefined where only an earlier record knows. */
+  readonly layer: { readonly digest: Digest; readonly sha256: string | undefined };
+}
+
+/**
+ * Where firmware is kept. Whatever it keeps may be gone the next moment: it is bounded.
+ *
+ * All methods that store throw a ServiceError `storage-failed` where that fails.
+ */
+export interface FirmwareStore {
+  /** Whether it wants the layer, too, where that is an archive of the firmware. */
+  readonly keepsLayers: boolean;
+  /** Begins to take so many bytes, or about so many. */
+  draft(size: number): Promise<StoreDraft>;
+  /** The bytes of a SHA-256, verified; undefined where they are not there. */
+  open(sha256: string): Promise<FirmwareBody | undefined>;
+  /** What was kept of a device by an earlier process, and when. */
+  load(device: string): Promise<{ firmware: Firmware; savedAt: Date } | undefined>;
+  /**
+   * Keeps what a device is served, in place of what was kept before. False where the content that
+   * the record names had to go.
+   */
+  save(device: string, record: FirmwareRecord): Promise<boolean>;
+  /** Forgets a device. */
+  remove(device: string): Promise<void>;
 }
 
 /** What names one firmware for ever: which version it was called, and the digest behind it. */

@@ -8,8 +8,14 @@ import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
-import { type FirmwareContent, readContent, type ReadOptions } from "./content.ts";
-import type { Firmware, FirmwareName, FirmwareSource } from "./firmware.ts";
+import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
+import type {
+  Firmware,
+  FirmwareName,
+  FirmwareRecord,
+  FirmwareSource,
+  FirmwareStore,
+} from "./firmware.ts";
 import { rankVersions, type VersionTag } from "./version.ts";
 
 /**
@@ -24,6 +30,8 @@ const log = logger("firmware");
 export interface LookupOptions {
   /** Where firmware comes from. */
   readonly source: FirmwareSource;
+  /** Where it is kept. */
+  readonly store: FirmwareStore;
   /** The largest firmware that is accepted, in bytes. */
   readonly maxFirmwareBytes: number;
   /** Told as soon as the source has answered, however long the download takes then. */
@@ -33,6 +41,7 @@ export interface LookupOptions {
 /** Asks the source, each time anew, and verifies what it delivers. */
 export class FirmwareLookup {
   readonly #source: FirmwareSource;
+  readonly #store: FirmwareStore;
   readonly #maxFirmwareBytes: number;
   readonly #onAnswer: () => void;
 
@@ -41,8 +50,9 @@ export class FirmwareLookup {
    *
    * @param options Where, how much at most, and who is told.
    */
-  constructor({ source, maxFirmwareBytes, onAnswer }: LookupOptions) {
+  constructor({ source, store, maxFirmwareBytes, onAnswer }: LookupOptions) {
     this.#source = source;
+    this.#store = store;
     this.#maxFirmwareBytes = maxFirmwareBytes;
     this.#onAnswer = onAnswer;
   }
@@ -52,7 +62,7 @@ export class FirmwareLookup {
    *
    * @param device A device id.
    * @param known What was the newest before: it is not fetched again.
-   * @returns Verified firmware; `known` itself where nothing has changed.
+   * @returns Verified firmware, stored and written down; `known` itself where nothing has changed.
    * @throws {ServiceError} With any code but `firmware-gone`.
    */
   async newest(device: string, known: Firmware | undefined): Promise<Firmware> {
@@ -99,8 +109,11 @@ export class FirmwareLookup {
       // Another digest is only a reason to look: it is a claim, and may lead nowhere.
     }
     const artifact = await resolveArtifact(this.#source, device, candidate.tag);
-    if (artifact.digest === known?.digest) return { ...known, ...candidate };
-    return await this.#fetch(device, candidate, artifact);
+    if (artifact.digest === known?.digest) {
+      const record = renamed({ ...known, ...candidate }, artifact);
+      if (await this.#store.save(device, record)) return record.firmware;
+    }
+    return await this.#save(device, await this.#fetch(device, candidate, artifact));
   }
 
   /**
@@ -108,14 +121,20 @@ export class FirmwareLookup {
    *
    * @param device A device id.
    * @param name Which.
-   * @returns Exactly that firmware, verified.
+   * @param options Whether it is written down as the device's; asked once it is there.
+   * @returns Exactly that firmware, verified and stored.
    * @throws {ServiceError} `firmware-gone` where the source does not have it any more, or `source-*`.
    */
-  async exact(device: string, name: FirmwareName): Promise<Firmware> {
+  async exact(
+    device: string,
+    name: FirmwareName,
+    { isCurrent = () => false }: { readonly isCurrent?: () => boolean } = {},
+  ): Promise<Firmware> {
     try {
       const artifact = await resolveArtifact(this.#source, device, name.digest);
       this.#onAnswer();
-      return await this.#fetch(device, name, artifact);
+      const record = await this.#fetch(device, name, artifact);
+      return isCurrent() ? await this.#save(device, record) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
       throw new ServiceError(
@@ -126,12 +145,17 @@ export class FirmwareLookup {
     }
   }
 
+  async #save(device: string, record: FirmwareRecord): Promise<Firmware> {
+    if (await this.#store.save(device, record)) return record.firmware;
+    throw new ServiceError("storage-failed", "Firmware does not stay in the store");
+  }
+
   async #fetch(
     device: string,
     { tag, version }: VersionTag,
     artifact: Artifact,
-  ): Promise<Firmware> {
-    const { digest, layer, form } = artifact;
+  ): Promise<FirmwareRecord> {
+    const { digest, layer, form, documents } = artifact;
     const maxBytes = this.#maxFirmwareBytes;
     // Whether a layer is an archive may show only later, and then it is more than its file.
     const limit = form === "raw" ? maxBytes : maxBytes + ARCHIVE_OVERHEAD_BYTES;
@@ -141,21 +165,32 @@ export class FirmwareLookup {
         `Firmware ${version} of device '${device}' has ${layer.size} bytes, want ${maxBytes} at most`,
       );
     }
-    const content = await this.#readTwice(device, { layer, form, maxBytes });
+    const options = { layer, form, maxBytes, store: this.#store };
+    const { content, layerSha256 } = await this.#storeTwice(device, options);
     log.info("Fetched firmware", { device, version, tag, digest, size: content.size });
-    return { tag, version, digest, ...content };
+    return {
+      firmware: { tag, version, digest, ...content },
+      documents,
+      layer: { digest: layer.digest, sha256: layerSha256 },
+    };
   }
 
   /** A blob that breaks off is asked for once more: bad lines break, and devices wait. */
-  async #readTwice(device: string, options: ReadOptions): Promise<FirmwareContent> {
+  async #storeTwice(device: string, options: ContentOptions): Promise<StoredContent> {
     try {
-      return await readContent(await this.#source.openBlob(device, options.layer), options);
+      return await storeContent(await this.#source.openBlob(device, options.layer), options);
     } catch (error) {
       if (!isServiceError(error, "source-unavailable")) throw error;
       log.debug("Blob broke off, asking again", { device, reason: describeError(error) });
-      return await readContent(await this.#source.openBlob(device, options.layer), options);
+      return await storeContent(await this.#source.openBlob(device, options.layer), options);
     }
   }
+}
+
+/** The same content under another tag. */
+function renamed(firmware: Firmware, { layer, documents }: Artifact): FirmwareRecord {
+  const [, sha256] = /^sha256:(.*)$/.exec(layer.digest) ?? [];
+  return { firmware, documents, layer: { digest: layer.digest, sha256 } };
 }
 
 /** The words are those of the Rust OtaFlux: devices and scripts may look for them. */

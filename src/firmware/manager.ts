@@ -6,14 +6,21 @@
  */
 
 import pLimit, { type LimitFunction } from "p-limit";
-import { describeError, isServiceError, type ServiceError } from "../errors.ts";
+import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
-import { repositoryOf } from "../repository.ts";
+import { isRepositoryName, repositoryOf } from "../repository.ts";
 import { SingleFlight } from "../single_flight.ts";
 import { backoffMs } from "./backoff.ts";
 import { CircuitBreaker } from "./breaker.ts";
 import { type CacheEntry, FirmwareCache } from "./cache.ts";
-import type { Firmware, FirmwareName, FirmwareObserver, FirmwareSource } from "./firmware.ts";
+import type {
+  Firmware,
+  FirmwareBody,
+  FirmwareName,
+  FirmwareObserver,
+  FirmwareSource,
+  FirmwareStore,
+} from "./firmware.ts";
 import { HeldFirmware } from "./held.ts";
 import { FirmwareLookup } from "./lookup.ts";
 import { Refresher } from "./refresher.ts";
@@ -25,6 +32,8 @@ const log = logger("firmware");
 export interface FirmwareManagerOptions {
   /** Where firmware comes from. */
   readonly source: FirmwareSource;
+  /** Where firmware is kept. */
+  readonly store: FirmwareStore;
   /** Told of what happens, for metrics. */
   readonly observer: FirmwareObserver;
   /** How many devices are kept in memory. */
@@ -53,6 +62,7 @@ export class FirmwareManager {
   readonly #options: FirmwareManagerOptions;
   readonly #now: () => number;
   readonly #random: () => number;
+  readonly #store: FirmwareStore;
   readonly #lookup: FirmwareLookup;
   readonly #breaker: CircuitBreaker;
   readonly #limit: LimitFunction;
@@ -63,6 +73,7 @@ export class FirmwareManager {
   readonly #refusals: Refusals;
   readonly #checks = new SingleFlight<Firmware>();
   readonly #announced = new SingleFlight<Firmware>();
+  readonly #loads = new SingleFlight<CacheEntry | undefined>();
 
   /**
    * Knows no firmware yet.
@@ -73,6 +84,7 @@ export class FirmwareManager {
     const { now = () => performance.now(), random = Math.random } = options;
     this.#options = options;
     this.#observer = options.observer;
+    this.#store = options.store;
     this.#now = now;
     this.#random = random;
     this.#breaker = new CircuitBreaker({
@@ -118,7 +130,7 @@ export class FirmwareManager {
    */
   async get(device: string): Promise<Firmware> {
     this.#held.expire(this.#now());
-    const entry = this.#cache.get(device);
+    const entry = this.#cache.get(device) ?? await this.#load(device);
     if (entry === undefined) return await this.#first(device);
     const { refreshIntervalMs } = this.#options;
     if (refreshIntervalMs === 0) return await this.#checkOrKeep(device, entry.firmware);
@@ -141,12 +153,33 @@ export class FirmwareManager {
       const newest = await this.get(device);
       if (newest.digest === name.digest) return newest;
     } catch (error) {
-      log.debug("The newest firmware cannot be had, looking for the announced one", {
-        device,
-        reason: describeError(error),
-      });
+      const held = this.#held.find(device, name.digest);
+      if (held !== undefined) return held;
+      // A source that could not be asked for the newest cannot be asked for this one either.
+      if (!isServiceError(error, "firmware-unknown", "artifact-invalid")) throw error;
     }
     return this.#held.find(device, name.digest) ?? await this.#fetchAnnounced(device, name);
+  }
+
+  /**
+   * The bytes of a firmware.
+   *
+   * @param device Whose.
+   * @param firmware What was given by {@linkcode get} or {@linkcode getAnnounced}.
+   * @returns Its bytes; fetched again where the store does not have them any more.
+   * @throws {ServiceError} With any code.
+   */
+  async open(device: string, firmware: Firmware): Promise<FirmwareBody> {
+    const body = await this.#store.open(firmware.sha256);
+    if (body !== undefined) return body;
+    log.info("Firmware is not in the store any more, fetching it again", {
+      device,
+      version: firmware.version,
+    });
+    const { sha256 } = await this.#fetchAnnounced(device, firmware);
+    const fetched = await this.#store.open(sha256);
+    if (fetched !== undefined) return fetched;
+    throw new ServiceError("storage-failed", "Firmware does not stay in the store");
   }
 
   /**
@@ -201,6 +234,23 @@ export class FirmwareManager {
     return (this.#now() - confirmedAtMs) / 1000;
   }
 
+  /** What an earlier process, or an earlier place in the cache, has left. */
+  async #load(device: string): Promise<CacheEntry | undefined> {
+    return await this.#loads.join(device, async () => {
+      if (!isRepositoryName(device)) return undefined;
+      const stored = await this.#store.load(device);
+      const entry = this.#cache.peek(device);
+      if (stored === undefined || entry !== undefined) return entry;
+      const { firmware, savedAt } = stored;
+      // The clock of the wall may have been set back since.
+      const ageMs = Math.max(0, Date.now() - savedAt.getTime());
+      const loaded = { firmware, confirmedAtMs: this.#now() - ageMs, failures: 0, retryAtMs: 0 };
+      this.#cache.set(device, loaded);
+      this.#observer.entries(this.#cache.size);
+      return loaded;
+    });
+  }
+
   /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */
   async #first(device: string): Promise<Firmware> {
     // What is no name is said to be none whether the source can be asked or not.
@@ -227,8 +277,11 @@ export class FirmwareManager {
   #checkBehind(device: string): void {
     const entry = this.#cache.peek(device);
     if (entry === undefined) {
-      // Others took its place: it is fetched again when somebody asks.
-      this.#refresher.forget(device);
+      // Others took its place in the cache.
+      void this.#load(device).then((loaded) => {
+        if (loaded === undefined) this.#refresher.forget(device);
+        else this.#checkBehind(device);
+      });
       return;
     }
     const mayAsk = this.#now() >= entry.retryAtMs && this.#breaker.admits;
@@ -250,7 +303,7 @@ export class FirmwareManager {
         this.#confirm(device, newest, known);
         return newest;
       } catch (error) {
-        if (isServiceError(error, "firmware-unknown")) this.#forget(device, known, error);
+        if (isServiceError(error, "firmware-unknown")) await this.#forget(device, known, error);
         else this.#fail(device, error);
         throw error;
       }
@@ -259,7 +312,9 @@ export class FirmwareManager {
 
   async #fetchAnnounced(device: string, name: FirmwareName): Promise<Firmware> {
     return await this.#announced.join(`${device}@${name.digest}`, async () => {
-      const firmware = await this.#ask(() => this.#lookup.exact(device, name));
+      // What went from the store, or was changed there, went with what was written down of it.
+      const isCurrent = (): boolean => this.#cache.peek(device)?.firmware.digest === name.digest;
+      const firmware = await this.#ask(() => this.#lookup.exact(device, name, { isCurrent }));
       this.#observer.miss(device);
       this.#held.add(device, firmware, this.#now());
       return firmware;
@@ -290,13 +345,18 @@ export class FirmwareManager {
     this.#observer.entries(this.#cache.size);
   }
 
-  #forget(device: string, known: Firmware | undefined, error: ServiceError): void {
+  async #forget(
+    device: string,
+    known: Firmware | undefined,
+    error: ServiceError,
+  ): Promise<void> {
     if (known !== undefined) {
       log.info("Firmware is gone from the source", { device, version: known.version });
       this.#held.add(device, known, this.#now());
       this.#cache.delete(device);
       this.#refresher.forget(device);
       this.#observer.entries(this.#cache.size);
+      await this.#store.remove(device);
     }
     this.#refusals.add(device, error);
   }

@@ -1,0 +1,300 @@
+/**
+ * A content-addressed store of files: a name is the SHA-256 of what it holds.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { logger } from "../log.ts";
+import { SingleFlight } from "../single_flight.ts";
+import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "./files.ts";
+
+const log = logger("store");
+
+/**
+ * What was just stored has to stay until whoever stored it has linked it, in milliseconds: between
+ * the two is nothing but the writing of small files. What nobody links may go after that.
+ */
+const FRESH_MS = 10_000;
+
+/** What a file looked like when its content was last known to be right. */
+interface KnownBlob {
+  readonly size: number;
+  readonly modifiedMs: number;
+  readonly inode: number | null;
+  /** Whether this process has hashed it, or written it. */
+  readonly isVerified: boolean;
+}
+
+/** Options of {@linkcode Blobs.open}. */
+export interface BlobsOptions {
+  /** The folder of the blobs; made where it is missing. */
+  readonly directory: string;
+  /** A folder on the same file system for files that are not complete; emptied. */
+  readonly drafts: string;
+  /** The most bytes of all blobs together. */
+  readonly maxBytes: number;
+  /** Called before a blob has to go that something refers to: takes the references away. */
+  readonly release: (sha256: string) => Promise<void>;
+}
+
+/** Takes the bytes of one blob into a file. */
+export interface BlobDraft {
+  /** Appends bytes. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Makes the file durable under its name. */
+  commit(sha256: string): Promise<void>;
+  /** Leaves nothing behind. */
+  discard(): Promise<void>;
+}
+
+/** Keeps a bounded number of bytes in files; the least recently used go first. */
+export class Blobs {
+  readonly #options: BlobsOptions;
+  /** In the order of use. */
+  readonly #known = new Map<string, KnownBlob>();
+  /** When each blob was stored that was not settled since. */
+  readonly #freshSinceMs = new Map<string, number>();
+  readonly #verifications = new SingleFlight<boolean>();
+  #bytes = 0;
+  #drafts = 0;
+
+  private constructor(options: BlobsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes over a folder, and clears what an earlier process left unfinished or unreferenced.
+   *
+   * @param options Where, and how much.
+   * @returns The store.
+   */
+  static async open(options: BlobsOptions): Promise<Blobs> {
+    const blobs = new Blobs(options);
+    await removeIfThere(options.drafts);
+    await Deno.mkdir(options.drafts, { recursive: true });
+    await Deno.mkdir(options.directory, { recursive: true });
+    blobs.#takeOver();
+    return blobs;
+  }
+
+  /** How many bytes are kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * The file of a blob, whether it is there or not.
+   *
+   * @param sha256 In hex.
+   * @returns Its path.
+   */
+  path(sha256: string): string {
+    return `${this.#options.directory}/${sha256}`;
+  }
+
+  /**
+   * Tells whether a blob is there. Its content is not looked at.
+   *
+   * @param sha256 In hex.
+   * @returns Whether it is.
+   */
+  has(sha256: string): boolean {
+    return this.#known.has(sha256);
+  }
+
+  /**
+   * Begins a blob.
+   *
+   * @returns Takes its bytes.
+   * @throws {ServiceError} `storage-failed`
+   */
+  async draft(): Promise<BlobDraft> {
+    const path = `${this.#options.drafts}/${++this.#drafts}`;
+    const file = await storing(() => Deno.open(path, { write: true, createNew: true }));
+    let isOpen = true;
+    const close = (): void => {
+      if (isOpen) file.close();
+      isOpen = false;
+    };
+    return {
+      write: (chunk) => storing(() => writeAll(file, chunk)),
+      commit: async (sha256) => {
+        await storing(async () => {
+          await file.sync();
+          close();
+          this.#place(path, sha256);
+          await syncFolder(this.#options.directory);
+        });
+        await this.#makeRoom();
+      },
+      discard: async () => {
+        close();
+        await removeIfThere(path);
+      },
+    };
+  }
+
+  /**
+   * Opens a blob. The first time in a process, and whenever the file has changed since, its content
+   * is hashed before: what was altered behind our back is removed, not served.
+   *
+   * @param sha256 In hex.
+   * @returns The bytes as they come from the disk; undefined where they are not there.
+   */
+  async open(sha256: string): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined> {
+    try {
+      // Whoever comes at once after a start shares one verification.
+      const isIntact = this.#isUnchanged(sha256, await Deno.stat(this.path(sha256))) ||
+        await this.#verifications.join(sha256, () => this.#verify(sha256));
+      if (!isIntact) return undefined;
+      const file = await Deno.open(this.path(sha256), { read: true });
+      // It may have been replaced since it was looked at: what is sent is what was opened.
+      if (!this.#isUnchanged(sha256, file.statSync())) {
+        file.close();
+        return await this.open(sha256);
+      }
+      this.touch(sha256);
+      return file.readable;
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      this.#forget(sha256);
+      return undefined;
+    }
+  }
+
+  /**
+   * Counts a blob as used now.
+   *
+   * @param sha256 In hex.
+   */
+  touch(sha256: string): void {
+    const known = this.#known.get(sha256);
+    if (known === undefined) return;
+    this.#known.delete(sha256);
+    this.#known.set(sha256, known);
+  }
+
+  /**
+   * Takes in a file from elsewhere on the same file system. It is verified before it is served.
+   *
+   * @param sha256 What it should be, in hex.
+   * @param path The file; it stays where it is.
+   */
+  async adopt(sha256: string, path: string): Promise<void> {
+    await Deno.link(path, this.path(sha256));
+    this.#learn(sha256, Deno.statSync(this.path(sha256)), { isVerified: false });
+    await this.#makeRoom();
+  }
+
+  /**
+   * Tells that blobs are linked: from now on they may go as others do, but not before others.
+   *
+   * @param blobs Their SHA-256, in hex.
+   */
+  async settle(blobs: readonly string[]): Promise<void> {
+    await this.#makeRoom();
+    for (const sha256 of blobs) this.#freshSinceMs.delete(sha256);
+  }
+
+  /**
+   * Removes a blob with what refers to it. Whoever reads it at the moment reads on.
+   *
+   * @param sha256 In hex.
+   */
+  async remove(sha256: string): Promise<void> {
+    await this.#options.release(sha256);
+    await removeIfThere(this.path(sha256));
+    this.#forget(sha256);
+  }
+
+  /** Synchronous, since nothing can be answered before: ten thousand files take a tenth of a second. */
+  #takeOver(): void {
+    const found: [sha256: string, status: Deno.FileInfo][] = [];
+    for (const { name } of Deno.readDirSync(this.#options.directory)) {
+      const status = Deno.statSync(this.path(name));
+      // A layout holds a second link to each blob that it needs.
+      if (status.nlink === 1) Deno.removeSync(this.path(name));
+      else found.push([name, status]);
+    }
+    const modified = ({ mtime }: Deno.FileInfo): number => mtime?.getTime() ?? 0;
+    found.sort(([, a], [, b]) => modified(a) - modified(b));
+    for (const [sha256, status] of found) this.#learn(sha256, status, { isVerified: false });
+  }
+
+  /**
+   * Gives a draft its name. Synchronous, so that two who store the same at once store it once: those
+   * who have linked the first one's file must not lose it from the store.
+   */
+  #place(draft: string, sha256: string): void {
+    const path = this.path(sha256);
+    if (this.#isThere(sha256)) Deno.removeSync(draft);
+    else Deno.renameSync(draft, path);
+    this.#learn(sha256, Deno.statSync(path), { isVerified: true });
+    this.#freshSinceMs.set(sha256, performance.now());
+  }
+
+  #isThere(sha256: string): boolean {
+    try {
+      return this.#isUnchanged(sha256, Deno.statSync(this.path(sha256)));
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  #isUnchanged(sha256: string, { size, mtime, ino }: Deno.FileInfo): boolean {
+    const known = this.#known.get(sha256);
+    return known !== undefined && known.isVerified && known.size === size &&
+      known.modifiedMs === mtime?.getTime() && known.inode === ino;
+  }
+
+  async #verify(sha256: string): Promise<boolean> {
+    const file = await Deno.open(this.path(sha256), { read: true });
+    const status = file.statSync();
+    if (await hashOf(file.readable) === sha256) {
+      this.#learn(sha256, status, { isVerified: true });
+      return true;
+    }
+    log.error("Firmware was changed on disk, removing it", { sha256 });
+    await this.remove(sha256);
+    return false;
+  }
+
+  #learn(
+    sha256: string,
+    { size, mtime, ino }: Deno.FileInfo,
+    { isVerified }: { readonly isVerified: boolean },
+  ): void {
+    this.#forget(sha256);
+    this.#known.set(sha256, { size, modifiedMs: mtime?.getTime() ?? 0, inode: ino, isVerified });
+    this.#bytes += size;
+  }
+
+  #forget(sha256: string): void {
+    this.#bytes -= this.#known.get(sha256)?.size ?? 0;
+    this.#known.delete(sha256);
+  }
+
+  async #makeRoom(): Promise<void> {
+    for (const sha256 of [...this.#known.keys()]) {
+      if (this.#bytes <= this.#options.maxBytes) return;
+      if (this.#isFresh(sha256)) continue;
+      log.info("Firmware has to go, the cache is full", { sha256 });
+      await this.remove(sha256);
+    }
+  }
+
+  #isFresh(sha256: string): boolean {
+    const sinceMs = this.#freshSinceMs.get(sha256) ?? -Infinity;
+    if (performance.now() - sinceMs < FRESH_MS) return true;
+    this.#freshSinceMs.delete(sha256);
+    return false;
+  }
+}
+
+async function hashOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of chunks) hash.update(chunk);
+  return hash.digest("hex");
+}

@@ -1,0 +1,130 @@
+/**
+ * Firmware kept in memory, for a process without a cache folder. Fits the port that the domain asks
+ * for (`FirmwareStore`).
+ *
+ * @module
+ */
+
+import { LRUCache } from "lru-cache";
+
+/** Keeps a bounded number of bytes; the firmware that was not asked for the longest goes first. */
+export class MemoryStore {
+  /** Memory has no layouts that would want the layer beside the firmware. */
+  readonly keepsLayers = false;
+  readonly #contents: LRUCache<string, Uint8Array<ArrayBuffer>>;
+
+  /**
+   * Holds nothing yet.
+   *
+   * @param options How many bytes are kept at most.
+   */
+  constructor({ maxBytes }: { readonly maxBytes: number }) {
+    this.#contents = new LRUCache({ maxSize: maxBytes, sizeCalculation: ({ length }) => length });
+  }
+
+  /** How many bytes are kept. */
+  get bytes(): number {
+    return this.#contents.calculatedSize;
+  }
+
+  /**
+   * Begins to take bytes, into one buffer of their number.
+   *
+   * @param size How many will come.
+   * @returns Takes them.
+   */
+  draft(size: number): Promise<MemoryDraft> {
+    return Promise.resolve(
+      new MemoryDraft(size, (sha256, bytes) => {
+        this.#contents.set(sha256, bytes);
+      }),
+    );
+  }
+
+  /**
+   * Opens a firmware.
+   *
+   * @param sha256 In hex.
+   * @returns Its bytes; undefined where they had to go.
+   */
+  open(sha256: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return Promise.resolve(this.#contents.get(sha256));
+  }
+
+  /**
+   * Knows nothing of an earlier process.
+   *
+   * @returns Always undefined.
+   */
+  load(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  /**
+   * Needs to keep nothing: the manager knows it as long as the process lives.
+   *
+   * @returns At once, that all is well.
+   */
+  save(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  /**
+   * Has nothing to remove.
+   *
+   * @returns At once.
+   */
+  remove(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Takes the bytes of one firmware. */
+export class MemoryDraft {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #keep: (sha256: string, bytes: Uint8Array<ArrayBuffer>) => void;
+  #filled = 0;
+
+  /**
+   * Has room for all of them.
+   *
+   * @param size How many bytes will come.
+   * @param keep Takes them once they are complete.
+   */
+  constructor(size: number, keep: (sha256: string, bytes: Uint8Array<ArrayBuffer>) => void) {
+    this.#bytes = new Uint8Array(size);
+    this.#keep = keep;
+  }
+
+  /**
+   * Appends bytes.
+   *
+   * @param chunk Some of them.
+   * @returns At once.
+   */
+  write(chunk: Uint8Array): Promise<void> {
+    this.#bytes.set(chunk, this.#filled);
+    this.#filled += chunk.length;
+    return Promise.resolve();
+  }
+
+  /**
+   * Keeps the bytes.
+   *
+   * @param sha256 Their SHA-256, in hex.
+   * @returns At once.
+   */
+  commit(sha256: string): Promise<void> {
+    this.#keep(sha256, this.#bytes);
+    return Promise.resolve();
+  }
+
+  /**
+   * Has nothing to clear.
+   *
+   * @returns At once.
+   */
+  discard(): Promise<void> {
+    return Promise.resolve();
+  }
+}
