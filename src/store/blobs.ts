@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { logger } from "../log.ts";
+import { FileReader } from "./file_reader.ts";
 import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "./files.ts";
 
 const log = logger("store");
@@ -131,14 +132,14 @@ export class Blobs {
    * is hashed before: what was altered behind our back is removed, not served.
    *
    * @param sha256 In hex.
-   * @returns The bytes as they come from the disk; undefined where they are not there.
+   * @returns Gives the bytes, to be closed; undefined where they are not there.
    */
-  async open(sha256: string): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined> {
+  async open(sha256: string): Promise<FileReader | undefined> {
     try {
       const file = await Deno.open(this.path(sha256), { read: true });
       try {
         const status = await file.stat();
-        if (await this.#isIntact(sha256, status)) return file.readable;
+        if (await this.#isIntact(sha256, status)) return new FileReader(file, status.size);
       } catch (error) {
         file.close();
         throw error;

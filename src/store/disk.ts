@@ -16,6 +16,7 @@ import { ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { type Digest, isDigest, REF_NAME_ANNOTATION } from "../oci.ts";
 import { type BlobDraft, Blobs } from "./blobs.ts";
+import type { FileReader } from "./file_reader.ts";
 import { isMissing, removeIfThere, storing, syncFolder, writeWhole } from "./files.ts";
 
 const log = logger("store");
@@ -136,9 +137,9 @@ export class DiskStore implements Disposable {
    * Opens a content.
    *
    * @param sha256 In hex.
-   * @returns Its bytes, verified; undefined where they are not there, or were changed.
+   * @returns Gives its bytes, verified; undefined where they are not there, or were changed.
    */
-  open(sha256: string): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined> {
+  open(sha256: string): Promise<FileReader | undefined> {
     return this.#blobs.open(sha256);
   }
 
