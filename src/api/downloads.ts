@@ -3,8 +3,8 @@
  *
  * `Deno.serve` has no limit of its own on a reader that stops, and a file's own stream, which it
  * sends by itself, cannot be watched or ended from outside. So the bytes are handed over in chunks,
- * small ones at first: a thousand readers that stop hold a thousand small chunks. Who reads on gets
- * larger ones, which cost less each.
+ * small ones at first and to whoever is slow: a thousand readers that stop hold a thousand small
+ * chunks, and a slow one takes its chunk in time. Who reads fast gets larger ones, which cost less.
  *
  * @module
  */
@@ -12,11 +12,20 @@
 import type { FirmwareReader } from "../firmware/firmware.ts";
 import { logger } from "../log.ts";
 
-/** The first chunk, in bytes: what a reader that stops holds in memory. */
-const FIRST_CHUNK_BYTES = 32 * 1024;
+/** The first chunks, in bytes: at 1.1 KB/s one takes the default patience of 60 s. */
+const SMALL_CHUNK_BYTES = 64 * 1024;
 
-/** No chunk is larger, in bytes. Measured: four times this is not faster. */
-const LARGEST_CHUNK_BYTES = 256 * 1024;
+/** No chunk is larger, in bytes. */
+const LARGE_CHUNK_BYTES = 256 * 1024;
+
+/**
+ * So many bytes go in small chunks, whoever reads: the system takes up to about as many at once,
+ * which says nothing of the reader.
+ */
+const UNKNOWN_BYTES = 512 * 1024;
+
+/** Who takes a chunk within this time, in milliseconds, is fast. */
+const FAST_CHUNK_MS = 250;
 
 /** How often it is looked for readers that have stopped, as a part of the time that they have. */
 const SWEEPS_PER_TIMEOUT = 4;
@@ -68,18 +77,20 @@ export class Downloads {
    */
   send(reader: FirmwareReader): ReadableStream<Uint8Array<ArrayBuffer>> {
     let download: Download;
-    let chunkBytes = FIRST_CHUNK_BYTES;
+    let given = 0;
     return new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller): void => {
         download = { reader, controller, lastProgressMs: this.#now() };
         this.#add(download);
       },
       pull: async (controller): Promise<void> => {
-        download.lastProgressMs = this.#now();
+        const now = this.#now();
+        const isFast = given >= UNKNOWN_BYTES && now - download.lastProgressMs < FAST_CHUNK_MS;
+        download.lastProgressMs = now;
         try {
-          const chunk = await reader.read(chunkBytes);
+          const chunk = await reader.read(isFast ? LARGE_CHUNK_BYTES : SMALL_CHUNK_BYTES);
           if (chunk !== undefined) {
-            chunkBytes = Math.min(chunkBytes * 2, LARGEST_CHUNK_BYTES);
+            given += chunk.length;
             controller.enqueue(chunk);
           }
           if (chunk === undefined || reader.isAtEnd) {

@@ -32,16 +32,25 @@ class RecordingReader implements FirmwareReader {
   }
 }
 
-Deno.test("Downloads.send() sends all bytes, in chunks that grow, and closes the reader once", async () => {
-  const downloads = new Downloads({ idleMs: 60_000 });
+const [SMALL, LARGE] = [64 * 1024, 256 * 1024];
+
+Deno.test("Downloads.send() sends all bytes, in larger chunks once it knows a fast reader, and closes", async () => {
+  const downloads = new Downloads({ idleMs: 60_000, now: () => 0 });
   const bytes = firmwareBytes(1_500_000, 1);
   const reader = new RecordingReader(bytes);
   const body = downloads.send(reader);
   assert.equal(downloads.count, 1);
   assert.deepEqual(await new Response(body).bytes(), bytes);
-  assert.deepEqual(reader.asked.slice(0, 5), [32768, 65536, 131072, 262144, 262144]);
-  assert.ok(reader.asked.every((length) => length <= 262144));
+  assert.deepEqual(reader.asked, [...Array(8).fill(SMALL), ...Array(4).fill(LARGE)]);
   assert.deepEqual([reader.closed, downloads.count], [1, 0]);
+});
+
+Deno.test("Downloads.send() gives a slow reader small chunks", async () => {
+  let now = 0;
+  const downloads = new Downloads({ idleMs: 60_000, now: () => now });
+  const reader = new RecordingReader(firmwareBytes(1_500_000, 1));
+  for await (const _ of downloads.send(reader)) now += 1000;
+  assert.ok(reader.asked.every((length) => length === SMALL));
 });
 
 Deno.test("Downloads.send() reads nothing ahead of whoever takes it", async () => {
