@@ -121,6 +121,8 @@ export interface Descriptor {
   readonly digest: Digest;
   /** Length in bytes. */
   readonly size: number;
+  /** The content itself in base64, where it is small and its author has put it in. */
+  readonly data?: string | undefined;
   /** What else its author says. */
   readonly annotations?: Readonly<Record<string, string>> | null | undefined;
   /** Which machines an index's entry is for. */
@@ -137,6 +139,7 @@ const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.object({
   mediaType: v.optional(v.string(), ""),
   digest: digestSchema,
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  data: v.fallback(v.optional(v.string()), undefined),
   annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
   platform: v.optional(v.nullable(v.object({
     architecture: v.optional(v.string()),

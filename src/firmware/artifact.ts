@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { ServiceError } from "../errors.ts";
 import {
   type Descriptor,
@@ -30,7 +31,7 @@ export type LayerForm = "raw" | "archive" | "sniff";
 
 /** Where an artifact's firmware is. */
 export interface Artifact {
-  /** Manifest, or index and manifest, as they were delivered and verified. */
+  /** Manifest, or index and manifest; then the config where the manifest holds it. All verified. */
   readonly documents: readonly FirmwareDocument[];
   /** Digest of the manifest, or of the index where the reference names one. */
   readonly digest: Digest;
@@ -68,7 +69,23 @@ function describe(manifest: ImageManifest, documents: readonly Verified[]): Arti
   const [top] = documents;
   if (top === undefined) throw new TypeError("An artifact has at least one document");
   const layer = chooseLayer(manifest);
-  return { documents, digest: top.digest, layer, form: layerForm(manifest, layer) };
+  return {
+    documents: [...documents, ...inlineConfig(manifest)],
+    digest: top.digest,
+    layer,
+    form: layerForm(manifest, layer),
+  };
+}
+
+/** ORAS's empty config is in its own descriptor. What is not right there is no part of anything. */
+function inlineConfig(
+  { config: { digest, mediaType, size, data } }: ImageManifest,
+): FirmwareDocument[] {
+  if (data === undefined) return [];
+  const bytes = Buffer.from(data, "base64");
+  return bytes.length === size && digestOf(bytes, digest) === digest
+    ? [{ digest, mediaType, bytes }]
+    : [];
 }
 
 interface Verified<C = ImageManifest | ImageIndex> extends FirmwareDocument {

@@ -8,13 +8,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { ServiceError } from "../errors.ts";
 import type { Descriptor } from "../oci.ts";
-import {
-  type Compression,
-  extractOnlyFile,
-  isTarArchive,
-  SNIFF_BYTES,
-  sniffCompression,
-} from "./archive.ts";
+import { extractOnlyFile, isTarArchive, SNIFF_BYTES, sniffCompression } from "./archive.ts";
 import type { LayerForm } from "./artifact.ts";
 import { peek, VerifyingReader } from "./blob.ts";
 import type { Firmware, FirmwareStore, StoreDraft } from "./firmware.ts";

@@ -58,8 +58,8 @@ export interface FirmwareRecord {
   readonly firmware: Firmware;
   /** Manifest, or index and manifest: the first one is what the tag points to. */
   readonly documents: readonly FirmwareDocument[];
-  /** The layer, and what it is stored under where the store keeps layers. */
-  readonly layer: { readonly digest: Digest; readonly sha256: string };
+  /** The layer, and what it is stored under; undefined where only an earlier record knows. */
+  readonly layer: { readonly digest: Digest; readonly sha256: string | undefined };
 }
 
 /**
@@ -76,8 +76,11 @@ export interface FirmwareStore {
   open(sha256: string): Promise<FirmwareReader | undefined>;
   /** What was kept of a device by an earlier process, and when. */
   load(device: string): Promise<{ firmware: Firmware; savedAt: Date } | undefined>;
-  /** Keeps what a device is served, in place of what was kept before. */
-  save(device: string, record: FirmwareRecord): Promise<void>;
+  /**
+   * Keeps what a device is served, in place of what was kept before. False where the content that
+   * the record names had to go.
+   */
+  save(device: string, record: FirmwareRecord): Promise<boolean>;
   /** Forgets a device. */
   remove(device: string): Promise<void>;
 }

@@ -109,11 +109,11 @@ export class FirmwareLookup {
       // Another digest is only a reason to look: it is a claim, and may lead nowhere.
     }
     const artifact = await resolveArtifact(this.#source, device, candidate.tag);
-    const record = artifact.digest === known?.digest
-      ? renamed({ ...known, ...candidate }, artifact)
-      : await this.#fetch(device, candidate, artifact);
-    await this.#store.save(device, record);
-    return record.firmware;
+    if (artifact.digest === known?.digest) {
+      const record = renamed({ ...known, ...candidate }, artifact);
+      if (await this.#store.save(device, record)) return record.firmware;
+    }
+    return await this.#save(device, await this.#fetch(device, candidate, artifact));
   }
 
   /**
@@ -121,14 +121,20 @@ export class FirmwareLookup {
    *
    * @param device A device id.
    * @param name Which.
-   * @returns Exactly that firmware, verified and stored, but not written down as the device's.
+   * @param options Whether it is written down as the device's; asked once it is there.
+   * @returns Exactly that firmware, verified and stored.
    * @throws {ServiceError} `firmware-gone` where the source does not have it any more, or `source-*`.
    */
-  async exact(device: string, name: FirmwareName): Promise<Firmware> {
+  async exact(
+    device: string,
+    name: FirmwareName,
+    { isCurrent = () => false }: { readonly isCurrent?: () => boolean } = {},
+  ): Promise<Firmware> {
     try {
       const artifact = await resolveArtifact(this.#source, device, name.digest);
       this.#onAnswer();
-      return (await this.#fetch(device, name, artifact)).firmware;
+      const record = await this.#fetch(device, name, artifact);
+      return isCurrent() ? await this.#save(device, record) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
       throw new ServiceError(
@@ -137,6 +143,11 @@ export class FirmwareLookup {
         { cause },
       );
     }
+  }
+
+  async #save(device: string, record: FirmwareRecord): Promise<Firmware> {
+    if (await this.#store.save(device, record)) return record.firmware;
+    throw new ServiceError("storage-failed", "Firmware does not stay in the store");
   }
 
   async #fetch(
@@ -178,7 +189,7 @@ export class FirmwareLookup {
 
 /** The same content under another tag. */
 function renamed(firmware: Firmware, { layer, documents }: Artifact): FirmwareRecord {
-  const [, sha256 = firmware.sha256] = /^sha256:(.*)$/.exec(layer.digest) ?? [];
+  const [, sha256] = /^sha256:(.*)$/.exec(layer.digest) ?? [];
   return { firmware, documents, layer: { digest: layer.digest, sha256 } };
 }
 

@@ -190,7 +190,6 @@ export class FirmwareManager {
    * @throws {ServiceError} With any code but `firmware-gone`; what was known is served still.
    */
   async refresh(device: string): Promise<Firmware> {
-    this.#refusals.delete(device);
     // One that is under way may have looked before that happened for which we are called.
     await this.#checks.settled(device);
     return await this.#join(device);
@@ -313,7 +312,9 @@ export class FirmwareManager {
 
   async #fetchAnnounced(device: string, name: FirmwareName): Promise<Firmware> {
     return await this.#announced.join(`${device}@${name.digest}`, async () => {
-      const firmware = await this.#ask(() => this.#lookup.exact(device, name));
+      // What went from the store, or was changed there, went with what was written down of it.
+      const isCurrent = (): boolean => this.#cache.peek(device)?.firmware.digest === name.digest;
+      const firmware = await this.#ask(() => this.#lookup.exact(device, name, { isCurrent }));
       this.#observer.miss(device);
       this.#held.add(device, firmware, this.#now());
       return firmware;

@@ -83,7 +83,7 @@ export class Refusals {
   }
 
   /**
-   * Forgets a device: the source has firmware for it, or is to be asked again.
+   * Forgets a device: the source has firmware for it.
    *
    * @param device A device id.
    */

@@ -6,10 +6,17 @@
 
 import { createHash } from "node:crypto";
 import { logger } from "../log.ts";
+import { SingleFlight } from "../single_flight.ts";
 import { FileReader } from "./file_reader.ts";
 import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "./files.ts";
 
 const log = logger("store");
+
+/**
+ * What was just stored has to stay until whoever stored it has linked it, in milliseconds: between
+ * the two is nothing but the writing of small files. What nobody links may go after that.
+ */
+const FRESH_MS = 10_000;
 
 /** What a file looked like when its content was last known to be right. */
 interface KnownBlob {
@@ -47,6 +54,9 @@ export class Blobs {
   readonly #options: BlobsOptions;
   /** In the order of use. */
   readonly #known = new Map<string, KnownBlob>();
+  /** When each blob was stored that was not settled since. */
+  readonly #freshSinceMs = new Map<string, number>();
+  readonly #verifications = new SingleFlight<boolean>();
   #bytes = 0;
   #drafts = 0;
 
@@ -114,11 +124,10 @@ export class Blobs {
         await storing(async () => {
           await file.sync();
           close();
-          await Deno.rename(path, this.path(sha256));
+          this.#place(path, sha256);
           await syncFolder(this.#options.directory);
         });
-        this.#learn(sha256, Deno.statSync(this.path(sha256)), { isVerified: true });
-        await this.#makeRoom(sha256);
+        await this.#makeRoom();
       },
       discard: async () => {
         close();
@@ -136,23 +145,58 @@ export class Blobs {
    */
   async open(sha256: string): Promise<FileReader | undefined> {
     try {
+      // Whoever comes at once after a start shares one verification.
+      const isIntact = this.#isUnchanged(sha256, await Deno.stat(this.path(sha256))) ||
+        await this.#verifications.join(sha256, () => this.#verify(sha256));
+      if (!isIntact) return undefined;
       const file = await Deno.open(this.path(sha256), { read: true });
-      try {
-        const status = await file.stat();
-        if (await this.#isIntact(sha256, status)) return new FileReader(file, status.size);
-      } catch (error) {
+      // It may have been replaced since it was looked at: what is sent is what was opened.
+      const status = file.statSync();
+      if (!this.#isUnchanged(sha256, status)) {
         file.close();
-        throw error;
+        return await this.open(sha256);
       }
-      file.close();
-      log.error("Firmware was changed on disk, removing it", { sha256 });
-      await this.remove(sha256);
-      return undefined;
+      this.touch(sha256);
+      return new FileReader(file, status.size);
     } catch (error) {
       if (!isMissing(error)) throw error;
       this.#forget(sha256);
       return undefined;
     }
+  }
+
+  /**
+   * Counts a blob as used now.
+   *
+   * @param sha256 In hex.
+   */
+  touch(sha256: string): void {
+    const known = this.#known.get(sha256);
+    if (known === undefined) return;
+    this.#known.delete(sha256);
+    this.#known.set(sha256, known);
+  }
+
+  /**
+   * Takes in a file from elsewhere on the same file system. It is verified before it is served.
+   *
+   * @param sha256 What it should be, in hex.
+   * @param path The file; it stays where it is.
+   */
+  async adopt(sha256: string, path: string): Promise<void> {
+    await Deno.link(path, this.path(sha256));
+    this.#learn(sha256, Deno.statSync(this.path(sha256)), { isVerified: false });
+    await this.#makeRoom();
+  }
+
+  /**
+   * Tells that blobs are linked: from now on they may go as others do, but not before others.
+   *
+   * @param blobs Their SHA-256, in hex.
+   */
+  async settle(blobs: readonly string[]): Promise<void> {
+    await this.#makeRoom();
+    for (const sha256 of blobs) this.#freshSinceMs.delete(sha256);
   }
 
   /**
@@ -180,13 +224,43 @@ export class Blobs {
     for (const [sha256, status] of found) this.#learn(sha256, status, { isVerified: false });
   }
 
-  async #isIntact(sha256: string, status: Deno.FileInfo): Promise<boolean> {
+  /**
+   * Gives a draft its name. Synchronous, so that two who store the same at once store it once: those
+   * who have linked the first one's file must not lose it from the store.
+   */
+  #place(draft: string, sha256: string): void {
+    const path = this.path(sha256);
+    if (this.#isThere(sha256)) Deno.removeSync(draft);
+    else Deno.renameSync(draft, path);
+    this.#learn(sha256, Deno.statSync(path), { isVerified: true });
+    this.#freshSinceMs.set(sha256, performance.now());
+  }
+
+  #isThere(sha256: string): boolean {
+    try {
+      return this.#isUnchanged(sha256, Deno.statSync(this.path(sha256)));
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  #isUnchanged(sha256: string, { size, mtime, ino }: Deno.FileInfo): boolean {
     const known = this.#known.get(sha256);
-    const isUnchanged = known?.isVerified && known.size === status.size &&
-      known.modifiedMs === status.mtime?.getTime() && known.inode === status.ino;
-    if (!isUnchanged && await hashFile(this.path(sha256)) !== sha256) return false;
-    this.#learn(sha256, status, { isVerified: true });
-    return true;
+    return known !== undefined && known.isVerified && known.size === size &&
+      known.modifiedMs === mtime?.getTime() && known.inode === ino;
+  }
+
+  async #verify(sha256: string): Promise<boolean> {
+    const file = await Deno.open(this.path(sha256), { read: true });
+    const status = file.statSync();
+    if (await hashOf(file.readable) === sha256) {
+      this.#learn(sha256, status, { isVerified: true });
+      return true;
+    }
+    log.error("Firmware was changed on disk, removing it", { sha256 });
+    await this.remove(sha256);
+    return false;
   }
 
   #learn(
@@ -204,19 +278,25 @@ export class Blobs {
     this.#known.delete(sha256);
   }
 
-  async #makeRoom(justStored: string): Promise<void> {
+  async #makeRoom(): Promise<void> {
     for (const sha256 of [...this.#known.keys()]) {
       if (this.#bytes <= this.#options.maxBytes) return;
-      if (sha256 === justStored) continue;
+      if (this.#isFresh(sha256)) continue;
       log.info("Firmware has to go, the cache is full", { sha256 });
       await this.remove(sha256);
     }
   }
+
+  #isFresh(sha256: string): boolean {
+    const sinceMs = this.#freshSinceMs.get(sha256) ?? -Infinity;
+    if (performance.now() - sinceMs < FRESH_MS) return true;
+    this.#freshSinceMs.delete(sha256);
+    return false;
+  }
 }
 
-async function hashFile(path: string): Promise<string> {
+async function hashOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   const hash = createHash("sha256");
-  const file = await Deno.open(path, { read: true });
-  for await (const chunk of file.readable) hash.update(chunk);
+  for await (const chunk of chunks) hash.update(chunk);
   return hash.digest("hex");
 }

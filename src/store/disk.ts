@@ -11,64 +11,28 @@
  * @module
  */
 
-import * as v from "valibot";
-import { ServiceError } from "../errors.ts";
+import { isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
-import { type Digest, isDigest, REF_NAME_ANNOTATION } from "../oci.ts";
+import { type Digest, isDigest } from "../oci.ts";
 import { type BlobDraft, Blobs } from "./blobs.ts";
 import type { FileReader } from "./file_reader.ts";
 import { isMissing, removeIfThere, storing, syncFolder, writeWhole } from "./files.ts";
+import { lockFile } from "./lock.ts";
+import {
+  formatIndex,
+  type KeptIndex,
+  parseIndex,
+  type StoredFirmware,
+  type StoredRecord,
+} from "./record.ts";
 
 const log = logger("store");
 
 /** No repository name begins with a dot, so no device is called like this. */
 const OWN_FOLDER = ".otaflux";
 
-/** What we note beside the tag in `index.json`: the firmware's checksums. */
-const FIRMWARE_ANNOTATION = "dev.otaflux.firmware";
-
-/** How long the lock of another process is waited for, in milliseconds: it may just be ending. */
-const LOCK_WAIT_MS = 2000;
-
-const firmwareSchema = v.object({
-  version: v.string(),
-  size: v.pipe(v.number(), v.safeInteger()),
-  crc32: v.pipe(v.number(), v.safeInteger()),
-  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-});
-
-const indexSchema = v.object({
-  manifests: v.tuple([v.object({
-    digest: v.custom<Digest>((text) => typeof text === "string" && isDigest(text)),
-    annotations: v.record(v.string(), v.string()),
-  })]),
-});
-
-/** A device's firmware, as it is written down. */
-export interface StoredFirmware {
-  readonly tag: string;
-  readonly version: string;
-  readonly digest: Digest;
-  readonly size: number;
-  readonly crc32: number;
-  readonly sha256: string;
-}
-
-/** A manifest or index. */
-export interface StoredDocument {
-  readonly digest: Digest;
-  readonly mediaType: string;
-  readonly bytes: Uint8Array;
-}
-
-/** What is kept of a device. */
-export interface StoredRecord {
-  readonly firmware: StoredFirmware;
-  /** Manifest, or index and manifest: the first one is what the tag points to. */
-  readonly documents: readonly StoredDocument[];
-  /** The layer, and the SHA-256 that it is stored under. */
-  readonly layer: { readonly digest: Digest; readonly sha256: string };
-}
+/** Folders of a layout's blobs. */
+const ALGORITHMS = ["sha256", "sha512"] as const;
 
 /** Options of {@linkcode DiskStore.open}. */
 export interface DiskStoreOptions {
@@ -84,6 +48,10 @@ export class DiskStore implements Disposable {
   readonly keepsLayers = true;
   readonly #directory: string;
   readonly #lock: Deno.FsFile;
+  /** Layers other than the firmware in them, by the firmware: they are used together. */
+  readonly #layers = new Map<string, string>();
+  /** What is under way in each layout: one thing after the other. */
+  readonly #turns = new Map<string, Promise<unknown>>();
   #blobs!: Blobs;
 
   private constructor(directory: string, lock: Deno.FsFile) {
@@ -102,14 +70,20 @@ export class DiskStore implements Disposable {
     const own = `${directory}/${OWN_FOLDER}`;
     return await storing(async () => {
       await Deno.mkdir(own, { recursive: true });
-      const store = new DiskStore(directory, await lockFile(`${own}/lock`, directory));
-      store.#blobs = await Blobs.open({
-        directory: `${own}/blobs`,
-        drafts: `${own}/drafts`,
-        maxBytes,
-        release: (sha256) => store.#release(sha256),
-      });
-      return store;
+      const lock = await lockFile(`${own}/lock`, directory);
+      try {
+        const store = new DiskStore(directory, lock);
+        store.#blobs = await Blobs.open({
+          directory: `${own}/blobs`,
+          drafts: `${own}/drafts`,
+          maxBytes,
+          release: (sha256) => store.#release(sha256),
+        });
+        return store;
+      } catch (error) {
+        lock.close();
+        throw error;
+      }
     });
   }
 
@@ -140,6 +114,8 @@ export class DiskStore implements Disposable {
    * @returns Gives its bytes, verified; undefined where they are not there, or were changed.
    */
   open(sha256: string): Promise<FileReader | undefined> {
+    const layer = this.#layers.get(sha256);
+    if (layer !== undefined) this.#blobs.touch(layer);
     return this.#blobs.open(sha256);
   }
 
@@ -153,8 +129,17 @@ export class DiskStore implements Disposable {
     const path = `${this.#layout(device)}/index.json`;
     try {
       const { mtime } = await Deno.stat(path);
-      const firmware = parseIndex(await Deno.readTextFile(path));
-      if (firmware === undefined || !this.#blobs.has(firmware.sha256)) return undefined;
+      const index = parseIndex(await Deno.readTextFile(path));
+      if (index === undefined) return undefined;
+      const { layer, ...firmware } = index;
+      if (!this.#blobs.has(firmware.sha256)) {
+        // A copy of a folder may have lost what its files had in common.
+        await this.#blobs.adopt(
+          firmware.sha256,
+          `${this.#layout(device)}/blobs/sha256/${firmware.sha256}`,
+        );
+      }
+      if (layer !== undefined) this.#layers.set(firmware.sha256, layer);
       return { firmware, savedAt: mtime ?? new Date(0) };
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -169,24 +154,21 @@ export class DiskStore implements Disposable {
    *
    * @param device A device id.
    * @param record What is kept of it.
+   * @returns Whether it was written: not where its content had to go before.
    * @throws {ServiceError} `storage-failed`
    */
-  async save(device: string, { firmware, documents, layer }: StoredRecord): Promise<void> {
-    const [top] = documents;
-    if (top === undefined) throw new TypeError("A record has at least one document");
-    await storing(async () => {
-      const wanted = new Set<string>();
-      for (const { digest, bytes } of documents) {
-        wanted.add(await this.#writeDocument(device, { digest, bytes }));
-      }
-      wanted.add(await this.#link(device, layer.digest, layer.sha256));
-      wanted.add(await this.#link(device, `sha256:${firmware.sha256}`, firmware.sha256));
-      const folder = this.#layout(device);
-      await this.#write(`${folder}/oci-layout`, `{"imageLayoutVersion":"1.0.0"}`);
-      await this.#write(`${folder}/index.json`, formatIndex(firmware, top));
-      await syncFolder(folder);
-      await this.#sweep(device, wanted);
-    });
+  async save(device: string, record: StoredRecord): Promise<boolean> {
+    const { firmware, layer } = record;
+    try {
+      await storing(() => this.#inTurn(device, () => this.#write(device, record)));
+    } catch (error) {
+      if (isServiceError(error, "storage-failed") && isMissing(error.cause)) return false;
+      throw error;
+    }
+    const blobs = [layer.sha256 ?? firmware.sha256, firmware.sha256];
+    if (blobs[0] !== firmware.sha256) this.#layers.set(firmware.sha256, blobs[0] ?? "");
+    await this.#blobs.settle(blobs);
+    return true;
   }
 
   /**
@@ -195,6 +177,29 @@ export class DiskStore implements Disposable {
    * @param device A device id.
    */
   async remove(device: string): Promise<void> {
+    await this.#inTurn(device, () => this.#clear(device));
+  }
+
+  async #write(device: string, { firmware, documents, layer }: StoredRecord): Promise<void> {
+    const [top] = documents;
+    if (top === undefined) throw new TypeError("A record has at least one document");
+    const wanted = new Set<string>();
+    for (const { digest, bytes } of documents) {
+      const path = await this.#blobPath(device, digest);
+      await this.#writeFile(path, bytes);
+      wanted.add(path);
+    }
+    wanted.add(await this.#link(device, layer.digest, layer.sha256));
+    wanted.add(await this.#link(device, `sha256:${firmware.sha256}`, firmware.sha256));
+    const folder = this.#layout(device);
+    for (const algorithm of ALGORITHMS) await syncFolder(`${folder}/blobs/${algorithm}`);
+    await this.#writeFile(`${folder}/oci-layout`, `{"imageLayoutVersion":"1.0.0"}`);
+    await this.#writeFile(`${folder}/index.json`, formatIndex(firmware, { top, layer }));
+    await syncFolder(folder);
+    await this.#sweep(device, wanted);
+  }
+
+  async #clear(device: string): Promise<void> {
     const folder = this.#layout(device);
     // The index first: it must not name what is no longer there.
     await removeIfThere(`${folder}/index.json`);
@@ -202,40 +207,51 @@ export class DiskStore implements Disposable {
     await this.#sweep(device, new Set());
   }
 
+  /** Two that write one layout at once would sweep away what the other has just written. */
+  async #inTurn<T>(device: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(device);
+    const turn = Promise.allSettled([before]).then(work);
+    this.#turns.set(device, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(device) === turn) this.#turns.delete(device);
+    }
+  }
+
   #layout(device: string): string {
     return `${this.#directory}/${device}`;
   }
 
-  async #writeDocument(
-    device: string,
-    { digest, bytes }: Pick<StoredDocument, "digest" | "bytes">,
-  ): Promise<string> {
-    const path = await this.#blobPath(device, digest);
-    await this.#write(path, bytes);
-    return path;
-  }
-
   /** A second name for the same bytes; a copy where the file system has no links. */
-  async #link(device: string, digest: Digest, sha256: string): Promise<string> {
+  async #link(device: string, digest: Digest, sha256: string | undefined): Promise<string> {
     const path = await this.#blobPath(device, digest);
+    if (sha256 === undefined) {
+      await Deno.stat(path);
+      return path;
+    }
+    const blob = this.#blobs.path(sha256);
     try {
-      await Deno.link(this.#blobs.path(sha256), path);
+      // What stands under that name may be of a file that was changed since.
+      if ((await Deno.stat(blob)).ino !== await inodeOf(path)) await removeIfThere(path);
+      await Deno.link(blob, path);
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) return path;
       if (isMissing(error)) throw error;
-      await Deno.copyFile(this.#blobs.path(sha256), path);
+      await Deno.copyFile(blob, path);
     }
     return path;
   }
 
   async #blobPath(device: string, digest: Digest): Promise<string> {
-    const [algorithm, hex] = digest.split(":");
-    const folder = `${this.#layout(device)}/blobs/${algorithm}`;
-    await Deno.mkdir(folder, { recursive: true });
-    return `${folder}/${hex}`;
+    const blobs = `${this.#layout(device)}/blobs`;
+    for (const algorithm of ALGORITHMS) {
+      await Deno.mkdir(`${blobs}/${algorithm}`, { recursive: true });
+    }
+    return `${blobs}/${digest.replace(":", "/")}`;
   }
 
-  #write(path: string, content: Uint8Array | string): Promise<void> {
+  #writeFile(path: string, content: Uint8Array | string): Promise<void> {
     return writeWhole(
       path,
       content,
@@ -245,7 +261,7 @@ export class DiskStore implements Disposable {
 
   /** Removes the blobs of a layout that are not wanted. What is below may belong to another device. */
   async #sweep(device: string, wanted: ReadonlySet<string>): Promise<void> {
-    for (const algorithm of ["sha256", "sha512"]) {
+    for (const algorithm of ALGORITHMS) {
       const folder = `${this.#layout(device)}/blobs/${algorithm}`;
       try {
         for await (const { name, isFile } of Deno.readDir(folder)) {
@@ -263,17 +279,17 @@ export class DiskStore implements Disposable {
   /** Looks through all layouts: it is rare that a firmware in use has to go. */
   async #release(sha256: string): Promise<void> {
     for await (const device of this.#devices("")) {
-      const loaded = await this.#readIndex(device);
-      if (loaded?.sha256 === sha256) await this.remove(device);
-      else await this.#unlink(device, sha256);
+      await this.#inTurn(device, async () => {
+        const index = await this.#readIndex(device);
+        // Without its layer a layout would name what is not there.
+        if (index?.sha256 === sha256 || index?.layer === sha256) await this.#clear(device);
+        else await removeIfThere(`${this.#layout(device)}/blobs/sha256/${sha256}`);
+      });
     }
+    this.#layers.delete(sha256);
   }
 
-  async #unlink(device: string, sha256: string): Promise<void> {
-    await removeIfThere(`${this.#layout(device)}/blobs/sha256/${sha256}`);
-  }
-
-  async #readIndex(device: string): Promise<StoredFirmware | undefined> {
+  async #readIndex(device: string): Promise<KeptIndex | undefined> {
     try {
       return parseIndex(await Deno.readTextFile(`${this.#layout(device)}/index.json`));
     } catch (error) {
@@ -287,60 +303,17 @@ export class DiskStore implements Disposable {
     for await (const { name, isDirectory } of Deno.readDir(`${this.#directory}/${parent}`)) {
       if (!isDirectory || name === OWN_FOLDER) continue;
       const device = parent === "" ? name : `${parent}/${name}`;
-      if (name === "blobs" && parent !== "") continue;
       yield device;
       yield* this.#devices(device);
     }
   }
 }
 
-/** Refuses to share: two processes would each clear what the other has under way. */
-async function lockFile(path: string, directory: string): Promise<Deno.FsFile> {
-  const file = await Deno.open(path, { write: true, create: true });
-  let timer;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), LOCK_WAIT_MS);
-  });
-  // The system frees it when the process ends, however it ends.
-  const isOurs = await Promise.race([file.lock(true).then(() => true), late]);
-  clearTimeout(timer);
-  if (isOurs) return file;
-  throw new ServiceError(
-    "storage-failed",
-    `Cache folder "${directory}" is used by another process`,
-  );
-}
-
-function parseIndex(text: string): StoredFirmware | undefined {
-  const index = v.safeParse(indexSchema, parseJson(text));
-  if (!index.success) return undefined;
-  const [{ digest, annotations }] = index.output.manifests;
-  const firmware = v.safeParse(firmwareSchema, parseJson(annotations[FIRMWARE_ANNOTATION] ?? ""));
-  const tag = annotations[REF_NAME_ANNOTATION];
-  return firmware.success && tag !== undefined ? { tag, digest, ...firmware.output } : undefined;
-}
-
-function formatIndex(firmware: StoredFirmware, top: StoredDocument): string {
-  const { tag, version, size, crc32, sha256 } = firmware;
-  return JSON.stringify({
-    schemaVersion: 2,
-    mediaType: "application/vnd.oci.image.index.v1+json",
-    manifests: [{
-      mediaType: top.mediaType,
-      digest: top.digest,
-      size: top.bytes.length,
-      annotations: {
-        [REF_NAME_ANNOTATION]: tag,
-        [FIRMWARE_ANNOTATION]: JSON.stringify({ version, size, crc32, sha256 }),
-      },
-    }],
-  });
-}
-
-function parseJson(text: string): unknown {
+async function inodeOf(path: string): Promise<number | null | undefined> {
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return (await Deno.stat(path)).ino;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }

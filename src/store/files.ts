@@ -21,12 +21,17 @@ export async function writeWhole(
 ): Promise<void> {
   await storing(async () => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    {
-      using file = await Deno.open(draftPath, { write: true, create: true, truncate: true });
-      await writeAll(file, bytes);
-      await file.sync();
+    try {
+      {
+        using file = await Deno.open(draftPath, { write: true, create: true, truncate: true });
+        await writeAll(file, bytes);
+        await file.sync();
+      }
+      await Deno.rename(draftPath, path);
+    } catch (error) {
+      await removeIfThere(draftPath);
+      throw error;
     }
-    await Deno.rename(draftPath, path);
   });
 }
 

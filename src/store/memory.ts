@@ -64,10 +64,10 @@ export class MemoryStore {
   /**
    * Needs to keep nothing: the manager knows it as long as the process lives.
    *
-   * @returns At once.
+   * @returns At once, that all is well.
    */
-  save(): Promise<void> {
-    return Promise.resolve();
+  save(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 
   /**
@@ -81,45 +81,80 @@ export class MemoryStore {
 }
 
 /** Takes the bytes of one firmware. */
-class MemoryDraft {
+export class MemoryDraft {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #keep: (sha256: string, bytes: Uint8Array<ArrayBuffer>) => void;
   #filled = 0;
 
+  /**
+   * Has room for all of them.
+   *
+   * @param size How many bytes will come.
+   * @param keep Takes them once they are complete.
+   */
   constructor(size: number, keep: (sha256: string, bytes: Uint8Array<ArrayBuffer>) => void) {
     this.#bytes = new Uint8Array(size);
     this.#keep = keep;
   }
 
+  /**
+   * Appends bytes.
+   *
+   * @param chunk Some of them.
+   * @returns At once.
+   */
   write(chunk: Uint8Array): Promise<void> {
     this.#bytes.set(chunk, this.#filled);
     this.#filled += chunk.length;
     return Promise.resolve();
   }
 
+  /**
+   * Keeps the bytes.
+   *
+   * @param sha256 Their SHA-256, in hex.
+   * @returns At once.
+   */
   commit(sha256: string): Promise<void> {
     this.#keep(sha256, this.#bytes);
     return Promise.resolve();
   }
 
+  /**
+   * Has nothing to clear.
+   *
+   * @returns At once.
+   */
   discard(): Promise<void> {
     return Promise.resolve();
   }
 }
 
 /** Gives parts of a buffer, without a copy. */
-class MemoryReader {
+export class MemoryReader {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   #given = 0;
 
+  /**
+   * Begins at the beginning.
+   *
+   * @param bytes What is given.
+   */
   constructor(bytes: Uint8Array<ArrayBuffer>) {
     this.#bytes = bytes;
   }
 
+  /** Whether all bytes were given. */
   get isAtEnd(): boolean {
     return this.#given === this.#bytes.length;
   }
 
+  /**
+   * Reads on.
+   *
+   * @param maxBytes The most bytes to give.
+   * @returns The next bytes; undefined at the end.
+   */
   read(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (this.isAtEnd) return Promise.resolve(undefined);
     const part = this.#bytes.subarray(this.#given, this.#given + maxBytes);
@@ -127,5 +162,6 @@ class MemoryReader {
     return Promise.resolve(part);
   }
 
+  /** Has nothing to let go of but the buffer. */
   close(): void {}
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { Announcements } from "../../src/api/announcements.ts";
+import { Downloads } from "../../src/api/downloads.ts";
+import { MemoryReader } from "../../src/store/memory.ts";
 import { createRouter } from "../../src/api/router.ts";
 import { ServiceError } from "../../src/errors.ts";
 import type { Firmware } from "../../src/firmware/firmware.ts";
@@ -32,8 +34,11 @@ class Bench {
         assert.deepEqual({ tag, digest }, { tag: firmware.tag, digest: firmware.digest });
         return Promise.resolve(firmware);
       },
+      open: (_device, { version }) =>
+        Promise.resolve(new MemoryReader(new TextEncoder().encode(version))),
       ageSeconds: () => undefined,
     },
+    downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: HOLD_MS, now: () => this.nowMs }),
     observe: (_c, next) => next(),
   });
@@ -50,9 +55,8 @@ class Bench {
 }
 
 function firmwareOf(device: string, version: string): Firmware {
-  const bytes = new TextEncoder().encode(version);
   const digest = `sha256:${device}@${version}` as const;
-  return { tag: `v${version}`, version, digest, size: bytes.length, crc32: 0, sha256: "", bytes };
+  return { tag: `v${version}`, version, digest, size: version.length, crc32: 0, sha256: "" };
 }
 
 Deno.test("A device gets what it was told of on its connection, although there is something newer", async () => {

@@ -73,10 +73,13 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     listen: { hostname: "0.0.0.0", port: 8080 },
     metricsListen: { hostname: "0.0.0.0", port: 9090 },
     cacheSize: 100,
+    cacheDirectory: undefined,
+    cacheMaxBytes: 268_435_456,
     refreshIntervalMs: 60_000,
     trackForMs: 86_400_000,
     unknownForMs: 10_000,
     concurrency: 8,
+    idleMs: 60_000,
     maxFirmwareBytes: 268_435_456,
     logLevel: "info",
     logFormat: "text",
@@ -129,10 +132,13 @@ const VALUES: readonly (readonly [
     { hostname: "m", port: 2 },
   ]],
   ["cacheSize", ["1", "1000000"], (config) => config.cacheSize, [1, 1_000_000]],
+  ["cacheDir", ["/cache", "cache"], (config) => config.cacheDirectory, ["/cache", "cache"]],
+  ["cacheMaxBytes", ["1", "4GiB"], (config) => config.cacheMaxBytes, [1, 2 ** 32]],
   ["refreshInterval", ["0", "5m"], (config) => config.refreshIntervalMs, [0, 300_000]],
   ["trackFor", ["0", "1h"], (config) => config.trackForMs, [0, 3_600_000]],
   ["unknownFor", ["0", "1m"], (config) => config.unknownForMs, [0, 60_000]],
   ["registryConcurrency", ["1", "1000"], (config) => config.concurrency, [1, 1000]],
+  ["idleTimeout", ["100ms", "2m"], (config) => config.idleMs, [100, 120_000]],
   ["maxFirmwareSize", ["1", "1GiB"], (config) => config.maxFirmwareBytes, [1, 2 ** 30]],
   ["logLevel", ["debug", "ERROR"], (config) => config.logLevel, ["debug", "error"]],
   ["logFormat", ["json", "text"], (config) => config.logFormat, ["json", "text"]],
@@ -174,6 +180,25 @@ Deno.test("readConfig() reads the one switch as flag and as variable", () => {
   assert.equal(protocol([], "0"), "https:");
   assert.equal(protocol(["--registry-insecure"], "false"), "http:");
 });
+
+Deno.test("readConfig() keeps four times as much in a folder as in memory", () => {
+  assert.equal(configOf([...URL_FLAG, "--cache-dir=/cache"]).cacheMaxBytes, 2 ** 30);
+  assert.equal(configOf(URL_FLAG, { env: { CACHE_DIRECTORY: "/cache" } }).cacheMaxBytes, 2 ** 30);
+});
+
+for (
+  const [what, args, env, directory] of [
+    ["the folder that systemd sets", [], { CACHE_DIRECTORY: "/s" }, "/s"],
+    ["the first folder that systemd sets", [], { CACHE_DIRECTORY: "/s:/t" }, "/s"],
+    ["--cache-dir before systemd's", ["--cache-dir=/c"], { CACHE_DIRECTORY: "/s" }, "/c"],
+    ["CACHE_DIR before systemd's", [], { CACHE_DIR: "/c", CACHE_DIRECTORY: "/s" }, "/c"],
+    ["no folder where systemd's is empty", [], { CACHE_DIRECTORY: "" }, undefined],
+  ] as const
+) {
+  Deno.test(`readConfig() takes ${what}`, () => {
+    assert.equal(configOf([...URL_FLAG, ...args], { env }).cacheDirectory, directory);
+  });
+}
 
 Deno.test("readConfig() reads --layout-dir and LAYOUT_DIR instead of a registry", () => {
   const expected = { kind: "layout", directory: "/layouts" };
@@ -246,11 +271,14 @@ const WRONG: readonly (readonly [keyof typeof SETTINGS, string, RegExp])[] = [
   ["listenAddr", "8080", /it takes an address such as/],
   ["metricsListenAddr", "localhost:99999", /it takes an address such as/],
   ["cacheSize", "0", /it takes a whole number of devices from 1 to 1000000/],
+  ["cacheMaxBytes", "0", /it takes a size such as [^,]*, 512KiB, 256MiB or 1GiB$/],
   ["refreshInterval", "60", /it takes a duration such as .*, or 0$/],
   ["trackFor", "1day", /it takes a duration such as .*, or 0$/],
   ["unknownFor", "10", /it takes a duration such as .*, or 0$/],
   ["registryConcurrency", "0", /it takes a whole number of requests from 1 to 1000/],
+  ["idleTimeout", "0", /it takes a duration such as/],
   ["maxFirmwareSize", "1TB", /it takes a size such as/],
+  ["maxFirmwareSize", "3GiB", /it takes a size such as .*, 2GiB at most$/],
   ["logLevel", "loud", /it takes one of trace, debug, info, warn, error$/],
   ["logFormat", "xml", /it takes one of text, json$/],
 ];

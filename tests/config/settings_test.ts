@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import denoJson from "../../deno.json" with { type: "json" };
-import { flagOf, type Setting, SETTINGS, variableOf } from "../../src/config/settings.ts";
+import {
+  flagOf,
+  type Setting,
+  SETTINGS,
+  SYSTEMD_CACHE_VARIABLE,
+  variableOf,
+} from "../../src/config/settings.ts";
 
 const NAMES = {
   registryUrl: ["--registry-url", "REGISTRY_URL"],
@@ -16,10 +22,13 @@ const NAMES = {
   listenAddr: ["--listen-addr", "LISTEN_ADDR"],
   metricsListenAddr: ["--metrics-listen-addr", "METRICS_LISTEN_ADDR"],
   cacheSize: ["--cache-size", "CACHE_SIZE"],
+  cacheDir: ["--cache-dir", "CACHE_DIR"],
+  cacheMaxBytes: ["--cache-max-bytes", "CACHE_MAX_BYTES"],
   refreshInterval: ["--refresh-interval", "REFRESH_INTERVAL"],
   trackFor: ["--track-for", "TRACK_FOR"],
   unknownFor: ["--unknown-for", "UNKNOWN_FOR"],
   maxFirmwareSize: ["--max-firmware-size", "MAX_FIRMWARE_SIZE"],
+  idleTimeout: ["--idle-timeout", "IDLE_TIMEOUT"],
   logLevel: ["--log-level", "LOG_LEVEL"],
   logFormat: ["--log-format", "LOG_FORMAT"],
 };
@@ -45,7 +54,8 @@ Deno.test("SETTINGS keep every password out of messages", () => {
   }
 });
 
-Deno.test("The start task may read exactly the variables of SETTINGS", () => {
+Deno.test("The start task may read exactly the variables of SETTINGS, and systemd's", () => {
   const [, list = ""] = /--allow-env=(\S+)/.exec(denoJson.tasks.start.command) ?? [];
-  assert.deepEqual(list.split(",").toSorted(), Object.keys(SETTINGS).map(variableOf).toSorted());
+  const variables = [...Object.keys(SETTINGS).map(variableOf), SYSTEMD_CACHE_VARIABLE];
+  assert.deepEqual(list.split(",").toSorted(), variables.toSorted());
 });

@@ -44,6 +44,10 @@ const TAKEN: readonly (readonly [string, kinds.ValueKind<unknown>, string, unkno
   ["bytes", kinds.bytes, "2MB", 2_000_000],
   ["bytes", kinds.bytes, "1GB", 1_000_000_000],
   ["bytes", kinds.bytes, "1GiB", 1_073_741_824],
+  ["bytes", kinds.bytes, "8GiB", 2 ** 33],
+  ["firmwareSize", kinds.firmwareSize, "1", 1],
+  ["firmwareSize", kinds.firmwareSize, "2147483648", 2 ** 31],
+  ["firmwareSize", kinds.firmwareSize, "2GiB", 2 ** 31],
   ["listenAddress", kinds.listenAddress, "0.0.0.0:8080", { hostname: "0.0.0.0", port: 8080 }],
   ["listenAddress", kinds.listenAddress, "localhost:0", { hostname: "localhost", port: 0 }],
   ["listenAddress", kinds.listenAddress, "[::]:8080", { hostname: "::", port: 8080 }],
@@ -128,6 +132,7 @@ const REFUSED: readonly (readonly [string, kinds.ValueKind<unknown>, readonly st
       "1toString",
     ],
   ],
+  ["firmwareSize", kinds.firmwareSize, ["", "0", "2147483649", "2.1GiB", "3GiB", "8388608GiB"]],
   [
     "listenAddress",
     kinds.listenAddress,
@@ -213,7 +218,8 @@ Deno.test("duration and bytes take thousandths, rounded to the whole", () => {
         for (
           const [kind, unit, factor, limit] of [
             [orZero, durationUnit, msFactor, 2 ** 31 - 1],
-            [kinds.bytes, sizeUnit, bytesFactor, 2 ** 31],
+            [kinds.bytes, sizeUnit, bytesFactor, Infinity],
+            [kinds.firmwareSize, sizeUnit, bytesFactor, 2 ** 31],
           ] as const
         ) {
           const exact = (whole * 1000 + thousandths) * factor / 1000;
@@ -234,7 +240,7 @@ Deno.test("duration and bytes take nothing but digits with a unit, whatever the 
   );
   fc.assert(
     fc.property(texts, (text) => {
-      for (const kind of [orZero, positive, kinds.bytes]) {
+      for (const kind of [orZero, positive, kinds.bytes, kinds.firmwareSize]) {
         let value: number | undefined;
         try {
           value = kind.parse(text);

@@ -59,7 +59,10 @@ async function extract(
     maxBytes,
     open: (size) => {
       opened.push(size);
-      return (chunk) => parts.push(chunk.slice());
+      return Promise.resolve((chunk) => {
+        parts.push(chunk.slice());
+        return Promise.resolve();
+      });
     },
   });
   return { bytes: concat(...parts), opened };
@@ -216,7 +219,7 @@ Deno.test("extractOnlyFile() refuses a file too large by its header, before its 
       maxBytes: MIB,
       open: (size) => {
         opened.push(size);
-        return () => {};
+        return Promise.resolve(() => Promise.resolve());
       },
     }),
     invalid(/has 4194304 bytes, want 1048576 at most/),

@@ -5,11 +5,12 @@ import fc from "fast-check";
 import { packTar } from "modern-tar";
 import { ServiceError } from "../../src/errors.ts";
 import type { LayerForm } from "../../src/firmware/artifact.ts";
-import { type FirmwareContent, readContent } from "../../src/firmware/content.ts";
+import { type FirmwareContent, storeContent } from "../../src/firmware/content.ts";
 import type { Digest } from "../../src/oci.ts";
 import { WatchedStream } from "../helpers/fake_source.ts";
 import { crc32Reference, firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { digestOf } from "../helpers/manifest.ts";
+import { WatchedStore } from "../helpers/stored.ts";
 
 const firmware = firmwareBytes(20_000);
 const tar = await tarOf(firmware);
@@ -34,16 +35,41 @@ interface BlobOptions {
   readonly promised?: Uint8Array;
 }
 
-async function read(
-  blob: WatchedStream,
-  { promised, form, maxBytes = 100_000, algorithm }: BlobOptions & { promised: Uint8Array },
-): Promise<FirmwareContent> {
-  const digest = digestOf(promised, algorithm) as Digest;
-  const layer = { mediaType: "", digest, size: promised.length };
-  return await readContent(blob.stream, { layer, form, maxBytes });
+/** What a blob became, with the bytes that the store then has. */
+type Read = FirmwareContent & {
+  readonly bytes: Uint8Array | undefined;
+  readonly layerSha256: string;
+  readonly layerBytes: Uint8Array | undefined;
+};
+
+interface ReadOptions extends BlobOptions {
+  readonly promised: Uint8Array;
+  /** Where the firmware goes. @default a store that keeps no layers */
+  readonly store?: WatchedStore;
 }
 
-async function readBytes(bytes: Uint8Array, options: BlobOptions): Promise<FirmwareContent> {
+/** Stores a blob; whatever comes of it, no draft may be left. */
+async function read(blob: WatchedStream, options: ReadOptions): Promise<Read> {
+  const { promised, form, maxBytes = 100_000, algorithm, store = new WatchedStore() } = options;
+  const digest = digestOf(promised, algorithm) as Digest;
+  const layer = { mediaType: "", digest, size: promised.length };
+  try {
+    const stored = await storeContent(blob.stream, { layer, form, maxBytes, store });
+    const { content, layerSha256 } = stored;
+    const bytes = await store.bytes(content.sha256);
+    return { ...content, bytes, layerSha256, layerBytes: await store.bytes(layerSha256) };
+  } catch (error) {
+    assert.deepEqual(store.committed, [], "nothing is stored of what failed");
+    throw error;
+  } finally {
+    assert.equal(store.open, 0, "every draft is committed or discarded");
+  }
+}
+
+async function readBytes(
+  bytes: Uint8Array,
+  options: BlobOptions & { readonly store?: WatchedStore },
+): Promise<Read> {
   return await read(new WatchedStream(bytes), { promised: bytes, ...options });
 }
 
@@ -66,36 +92,72 @@ for (
     ["sniff", "tar.zst", "the file"],
   ] as const
 ) {
-  Deno.test(`readContent() of a ${blob} blob as ${form} is ${expected}`, async () => {
+  Deno.test(`storeContent() of a ${blob} blob as ${form} is ${expected}`, async () => {
     const { bytes } = await readBytes(BLOBS[blob], { form });
     assert.deepEqual(bytes, expected === "the blob" ? BLOBS[blob] : firmware);
   });
 }
 
+for (const blob of ["tar", "tar.gz", "tar.zst"] as const) {
+  Deno.test(`storeContent() stores a ${blob} layer beside its file where the store wants it`, async () => {
+    for (const algorithm of ["sha256", "sha512"] as const) {
+      for (const form of ["archive", "sniff"] as const) {
+        const store = new WatchedStore({ keepsLayers: true });
+        const stored = await readBytes(BLOBS[blob], { form, algorithm, store });
+        assert.deepEqual(stored.bytes, firmware);
+        assert.deepEqual(stored.layerBytes, BLOBS[blob]);
+        assert.equal(`sha256:${stored.layerSha256}`, digestOf(BLOBS[blob]));
+        assert.deepEqual(store.committed, [stored.layerSha256, stored.sha256]);
+      }
+    }
+  });
+}
+
+Deno.test("storeContent() stores once what is layer and firmware", async () => {
+  for (const keepsLayers of [false, true]) {
+    const store = new WatchedStore({ keepsLayers });
+    const { sha256, layerSha256 } = await readBytes(firmware, { form: "sniff", store });
+    assert.equal(layerSha256, sha256);
+    assert.deepEqual(store.committed, [sha256]);
+  }
+});
+
+Deno.test("storeContent() leaves nothing of a layer whose archive is refused", async () => {
+  for (const name of ["plain", "tar"] as const) {
+    const blob = BLOBS[name];
+    const delivered = name === "tar" ? blob.subarray(0, -1) : blob;
+    const store = new WatchedStore({ keepsLayers: true });
+    await assert.rejects(
+      read(new WatchedStream(delivered), { promised: blob, form: "archive", store }),
+      { code: "artifact-invalid" },
+    );
+  }
+});
+
 for (const blob of ["plain", "gzipped", "zstded"] as const) {
-  Deno.test(`readContent() refuses a ${blob} blob that must be an archive`, async () => {
+  Deno.test(`storeContent() refuses a ${blob} blob that must be an archive`, async () => {
     await assert.rejects(readBytes(BLOBS[blob], { form: "archive" }), {
       code: "artifact-invalid",
     });
   });
 }
 
-Deno.test("readContent() computes size, CRC-32 and SHA-256 of the firmware, not of the blob", async () => {
+Deno.test("storeContent() computes size, CRC-32 and SHA-256 of the firmware, not of the blob", async () => {
   for (const algorithm of ["sha256", "sha512"] as const) {
     for (const form of ["raw", "sniff", "archive"] as const) {
       const blob = form === "archive" ? BLOBS["tar.gz"] : firmware;
-      const { bytes, ...checks } = await readBytes(blob, { form, algorithm });
-      assert.deepEqual(checks, {
+      const { bytes, size, crc32, sha256 } = await readBytes(blob, { form, algorithm });
+      assert.deepEqual({ size, crc32, sha256 }, {
         size: firmware.length,
         crc32: crc32Reference(firmware),
         sha256: createHash("sha256").update(firmware).digest("hex"),
       });
-      assert.equal(bytes.length, firmware.length);
+      assert.equal(bytes?.length, firmware.length);
     }
   }
 });
 
-Deno.test("readContent() has the same result for all sizes and all chunks", async () => {
+Deno.test("storeContent() has the same result for all sizes and all chunks", async () => {
   const chunkSizes = fc.array(
     fc.oneof(fc.integer({ min: 1, max: 16 }), fc.integer({ min: 1, max: 65_536 })),
     { minLength: 1, maxLength: 8 },
@@ -146,7 +208,7 @@ for (const [form, name] of [["raw", "plain"], ["sniff", "plain"], ["archive", "t
     ] as const
   ) {
     for (const chunkSize of [1000, 100_000]) {
-      Deno.test(`readContent() as ${form} refuses a blob ${what}, ${chunkSize} bytes at a time`, async () => {
+      Deno.test(`storeContent() as ${form} refuses a blob ${what}, ${chunkSize} bytes at a time`, async () => {
         const watched = new WatchedStream(delivered, { chunkSizes: [chunkSize] });
         await assert.rejects(read(watched, { promised: blob, form }), {
           code: "artifact-invalid",
@@ -156,7 +218,7 @@ for (const [form, name] of [["raw", "plain"], ["sniff", "plain"], ["archive", "t
     }
   }
 
-  Deno.test(`readContent() as ${form} hands out nothing of a blob that breaks off`, async () => {
+  Deno.test(`storeContent() as ${form} hands out nothing of a blob that breaks off`, async () => {
     const error = new ServiceError("source-timeout", "No progress");
     const watched = new WatchedStream(blob.subarray(0, 5000), { chunkSizes: [100], error });
     await assert.rejects(read(watched, { promised: blob, form }), (thrown) => thrown === error);
@@ -164,7 +226,7 @@ for (const [form, name] of [["raw", "plain"], ["sniff", "plain"], ["archive", "t
     await assert.rejects(read(broken, { promised: blob, form }), { code: "source-unavailable" });
   });
 
-  Deno.test(`readContent() as ${form} lets go of a blob without end`, async () => {
+  Deno.test(`storeContent() as ${form} lets go of a blob without end`, async () => {
     const endless = new Uint8Array(1_000_000);
     endless.set(blob);
     const watched = new WatchedStream(endless, { chunkSizes: [1000] });
@@ -174,7 +236,7 @@ for (const [form, name] of [["raw", "plain"], ["sniff", "plain"], ["archive", "t
   });
 }
 
-Deno.test("readContent() lets go of an archive that it refuses", async () => {
+Deno.test("storeContent() lets go of an archive that it refuses", async () => {
   const files = ["a", "b"].map((name) => ({
     header: { name, size: 500_000, type: "file" as const },
     body: firmwareBytes(500_000),
@@ -189,7 +251,7 @@ Deno.test("readContent() lets go of an archive that it refuses", async () => {
   assert(watched.delivered < blob.length / 2, `${watched.delivered} bytes were read`);
 });
 
-Deno.test("readContent() verifies the blob although its archive ends before it", async () => {
+Deno.test("storeContent() verifies the blob although its archive ends before it", async () => {
   // Blocks of zeros, as some tools fill a tape record.
   const padded = new Uint8Array(tar.length + 600 * 512);
   padded.set(tar);
@@ -204,7 +266,7 @@ Deno.test("readContent() verifies the blob although its archive ends before it",
 });
 
 for (const [what, garbage] of [["small", 100], ["large", 400_000]] as const) {
-  Deno.test(`readContent() refuses a tar and a tar.gz with ${what} garbage behind`, async () => {
+  Deno.test(`storeContent() refuses a tar and a tar.gz with ${what} garbage behind`, async () => {
     for (const name of ["tar", "tar.gz"] as const) {
       const blob = new Uint8Array([...BLOBS[name], ...firmwareBytes(garbage)]);
       for (const chunkSize of [1000, 1_000_000]) {
@@ -217,7 +279,7 @@ for (const [what, garbage] of [["small", 100], ["large", 400_000]] as const) {
   });
 }
 
-Deno.test("readContent() hands out nothing where the unpacker stops before the blob ends", async () => {
+Deno.test("storeContent() hands out nothing where the unpacker stops before the blob ends", async () => {
   // gunzip takes zeros behind a member for the end, and reads no further.
   const blob = new Uint8Array(BLOBS["tar.gz"].length + 2_000_000);
   blob.set(BLOBS["tar.gz"]);
@@ -229,7 +291,7 @@ Deno.test("readContent() hands out nothing where the unpacker stops before the b
   await watched.cancelled;
 });
 
-Deno.test("readContent() refuses a small blob that unpacks to a large file", async () => {
+Deno.test("storeContent() refuses a small blob that unpacks to a large file", async () => {
   const bomb = gzipSync(await tarOf(new Uint8Array(5_000_000)));
   assert(bomb.length < 10_000);
   await assert.rejects(readBytes(bomb, { form: "sniff" }), {

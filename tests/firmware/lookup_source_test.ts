@@ -1,18 +1,26 @@
 import assert from "node:assert/strict";
+import { ServiceError } from "../../src/errors.ts";
 import { FirmwareLookup } from "../../src/firmware/lookup.ts";
 import type { Descriptor, Digest } from "../../src/oci.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { FakeSource, WatchedStream } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
-import { ServiceError } from "../../src/errors.ts";
+import { storedBytes } from "../helpers/stored.ts";
 
 const DEVICE = "esp32";
+
+function lookupAt(source: FakeSource): { lookup: FirmwareLookup; store: MemoryStore } {
+  const store = new MemoryStore({ maxBytes: 1000 });
+  const options = { source, store, maxFirmwareBytes: 100, onAnswer: () => {} };
+  return { lookup: new FirmwareLookup(options), store };
+}
 
 Deno.test("FirmwareLookup.newest() believes no digest that a source only claims", async () => {
   const source = new FakeSource();
   source.push(DEVICE, "1.0.0", orasArtifact(firmwareBytes(10, 1)));
   source.push(DEVICE, "2.0.0", orasArtifact(firmwareBytes(10, 2)));
-  const lookup = new FirmwareLookup({ source, maxFirmwareBytes: 100, onAnswer: () => {} });
+  const { lookup } = lookupAt(source);
   const known = await lookup.newest(DEVICE, undefined);
   source.peekDigest = () => Promise.resolve(`sha256:${"0".repeat(64)}` as Digest);
   assert.equal((await lookup.newest(DEVICE, known)).version, "2.0.0");
@@ -31,9 +39,10 @@ Deno.test("FirmwareLookup.newest() asks once more for a blob that breaks off", a
         ? Promise.resolve(new WatchedStream(firmwareBytes(5, 1), { error: broken }).stream)
         : open(device, blob);
   };
-  const lookup = new FirmwareLookup({ source, maxFirmwareBytes: 100, onAnswer: () => {} });
+  const { lookup, store } = lookupAt(source);
   breakFirst(1);
-  assert.deepEqual((await lookup.newest(DEVICE, undefined)).bytes, firmwareBytes(10, 1));
+  const { sha256 } = await lookup.newest(DEVICE, undefined);
+  assert.deepEqual(await storedBytes(store, sha256), firmwareBytes(10, 1));
   breakFirst(2);
   await assert.rejects(lookup.newest(DEVICE, undefined), broken);
   assert.equal(opened, 2);

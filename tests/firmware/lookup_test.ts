@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { ServiceError } from "../../src/errors.ts";
 import { FirmwareLookup } from "../../src/firmware/lookup.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { FakeSource } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { storedBytes } from "../helpers/stored.ts";
 
 const DEVICE = "esp32";
 const one = orasArtifact(firmwareBytes(100, 1));
@@ -14,8 +16,10 @@ class Bench {
   readonly source = new FakeSource();
   /** What had been asked each time that an answer was told of. */
   readonly told: (readonly string[])[] = [];
+  readonly store = new MemoryStore({ maxBytes: 10_000 });
   readonly lookup = new FirmwareLookup({
     source: this.source,
+    store: this.store,
     maxFirmwareBytes: 1000,
     onAnswer: () => this.told.push([...this.source.calls]),
   });
@@ -64,11 +68,11 @@ Deno.test("FirmwareLookup.newest() tells of no answer where there was none", asy
 });
 
 Deno.test("FirmwareLookup.exact() finds what is no longer the newest, and tells of an answer", async () => {
-  const { lookup, source, told } = new Bench();
+  const { lookup, source, store, told } = new Bench();
   source.push(DEVICE, "2.0.0", two);
   const name = { tag: "1.0.0", version: "1.0.0", digest: one.digest } as const;
   const firmware = await lookup.exact(DEVICE, name as Parameters<typeof lookup.exact>[1]);
-  assert.deepEqual(firmware.bytes, firmwareBytes(100, 1));
+  assert.deepEqual(await storedBytes(store, firmware.sha256), firmwareBytes(100, 1));
   assert.deepEqual(source.calls, ["fetchManifest", "openBlob"]);
   assert.deepEqual(told, [["fetchManifest"]]);
   source.deleteManifest(one.digest);

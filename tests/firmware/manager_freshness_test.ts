@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ErrorCode, ServiceError } from "../../src/errors.ts";
-import { FirmwareManager, type FirmwareManagerOptions } from "../../src/firmware/manager.ts";
+import type { FirmwareManagerOptions } from "../../src/firmware/manager.ts";
 import type { Descriptor } from "../../src/oci.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { FakeSource, ManagerBench, REFRESH_MS, UNKNOWN_MS } from "../helpers/fake_source.ts";
@@ -39,6 +39,27 @@ function bench(options: Partial<FirmwareManagerOptions> = {}): ManagerBench {
 
 function failureOf(code: ErrorCode): ServiceError {
   return new ServiceError(code, "Registry is away");
+}
+
+/** A bench of a device and a witness, whose background can be made to look once what is due. */
+class TickingBench extends ManagerBench {
+  /** So short that a tick of the real timer comes soon; what is due goes by the bench's clock. */
+  static readonly INTERVAL_MS = 40;
+
+  constructor(options: Partial<FirmwareManagerOptions> = {}) {
+    super(DEVICE, { refreshIntervalMs: TickingBench.INTERVAL_MS, ...options });
+    for (const device of [DEVICE, "witness"]) this.source.push(device, "1.0.0", one);
+  }
+
+  /** Lets the background run until it has asked the source something. */
+  async tick(): Promise<void> {
+    const gate = this.source.gate = new Gate();
+    this.manager.start();
+    await gate.arrived();
+    this.manager.stop();
+    this.source.gate = undefined;
+    gate.open();
+  }
 }
 
 /** How stale each device is, by its name. */
@@ -221,11 +242,10 @@ Deno.test("FirmwareManager.get() of a new device does not stand in line behind c
   const gate = subject.source.gate = new Gate();
   for (const device of devices) await subject.manager.get(device);
   await gate.arrived(2);
-  const cold = subject.get();
-  await gate.arrived(3);
-  assert.deepEqual(subject.source.calls, ["listTags", "listTags", "listTags"]);
+  subject.source.gate = undefined;
+  assert.equal((await subject.get()).version, "1.0.0");
+  assert.deepEqual(subject.source.calls, ["listTags", "listTags", ...FETCH]);
   gate.open();
-  assert.equal((await cold).version, "1.0.0");
   for (const device of devices) await subject.manager.settled(device);
   assert.equal(subject.source.peak, 3);
 });
@@ -407,31 +427,52 @@ Deno.test("FirmwareManager.refresh() fails as the source does, and what was know
 });
 
 Deno.test("FirmwareManager.start() checks a device that was asked for, without another request", async () => {
-  const source = new FakeSource();
-  source.push(DEVICE, "1.0.0", one);
-  const gate = source.gate = new Gate();
-  gate.open();
-  const { observed, manager: unused } = new ManagerBench(DEVICE);
-  unused.stop();
-  const manager = new FirmwareManager({
-    source,
-    observer: observed,
-    cacheSize: 10,
-    refreshIntervalMs: 40,
-    trackForMs: 60_000,
-    unknownForMs: 0,
-    concurrency: 8,
-    holdMs: 0,
-    maxFirmwareBytes: 1000,
-  });
-  await manager.get(DEVICE);
-  source.push(DEVICE, "2.0.0", two);
-  manager.start();
-  // A fetch takes three questions, and so does the next one.
-  await gate.arrived(6);
-  manager.stop();
-  await manager.settled(DEVICE);
-  assert.deepEqual(observed.misses, [DEVICE, DEVICE]);
-  assert.equal((await manager.get(DEVICE)).version, "2.0.0");
-  await manager.settled(DEVICE);
+  const subject = new TickingBench();
+  await subject.manager.get(DEVICE);
+  subject.source.push(DEVICE, "2.0.0", two);
+  subject.source.forgetCalls();
+  subject.nowMs += TickingBench.INTERVAL_MS;
+  await subject.tick();
+  await subject.manager.settled(DEVICE);
+  assert.deepEqual(subject.observed.misses, [DEVICE, DEVICE]);
+  assert.equal((await subject.manager.get(DEVICE)).version, "2.0.0");
+});
+
+Deno.test("FirmwareManager.start() goes on checking a device for as long as it is asked for", async () => {
+  const subject = new TickingBench({ trackForMs: 100 });
+  await subject.manager.get(DEVICE);
+  subject.nowMs += 30;
+  await subject.manager.get(DEVICE);
+  subject.nowMs += 99;
+  subject.source.forgetCalls();
+  await subject.tick();
+  await subject.manager.settled(DEVICE);
+  assert.deepEqual(subject.source.calls, CHECK);
+});
+
+Deno.test("FirmwareManager.start() does not check again what a request has had checked in its turn", async () => {
+  const subject = new TickingBench();
+  await subject.manager.get(DEVICE);
+  await subject.manager.get("witness");
+  subject.nowMs += TickingBench.INTERVAL_MS;
+  await subject.ask();
+  subject.source.forgetCalls();
+  await subject.tick();
+  await subject.manager.settled("witness");
+  assert.deepEqual(subject.source.calls, CHECK, "of the witness, which comes after the device");
+});
+
+Deno.test("FirmwareManager.start() leaves a device alone whose check failed a moment ago", async () => {
+  const subject = new TickingBench();
+  await subject.manager.get(DEVICE);
+  await subject.manager.get("witness");
+  subject.nowMs += TickingBench.INTERVAL_MS;
+  subject.source.failure = failureOf("source-refused");
+  await subject.ask();
+  subject.source.failure = undefined;
+  subject.nowMs += TickingBench.INTERVAL_MS;
+  subject.source.forgetCalls();
+  await subject.tick();
+  await subject.manager.settled("witness");
+  assert.deepEqual(subject.source.calls, CHECK, "of the witness, which comes after the device");
 });

@@ -5,11 +5,18 @@
  */
 
 import { ServiceError } from "../../src/errors.ts";
-import type { Firmware, FirmwareObserver, FirmwareSource } from "../../src/firmware/firmware.ts";
+import type {
+  Firmware,
+  FirmwareObserver,
+  FirmwareSource,
+  FirmwareStore,
+} from "../../src/firmware/firmware.ts";
 import { FirmwareManager, type FirmwareManagerOptions } from "../../src/firmware/manager.ts";
 import type { DeliveredManifest, Descriptor, Digest } from "../../src/oci.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
 import { type Artifact, withChildren } from "./manifest.ts";
 import type { Gate } from "./registry/gate.ts";
+import { bytesOf } from "./stored.ts";
 
 /** One of the questions that the domain asks. */
 export type SourceMethod = keyof FirmwareSource;
@@ -189,6 +196,8 @@ export const HOLD_MS = 90_000;
 export class ManagerBench {
   /** What the manager asks. */
   readonly source = new FakeSource();
+  /** Where the manager keeps firmware. */
+  readonly store: FirmwareStore;
   /** What the manager told. */
   readonly observed = new Observed();
   /** The subject. */
@@ -200,8 +209,10 @@ export class ManagerBench {
   /** Makes a manager of ten devices and of firmware up to 1000 bytes. */
   constructor(device: string, options: Partial<FirmwareManagerOptions> = {}) {
     this.#device = device;
+    this.store = options.store ?? new MemoryStore({ maxBytes: 1_000_000 });
     this.manager = new FirmwareManager({
       source: this.source,
+      store: this.store,
       observer: this.observed,
       cacheSize: 10,
       refreshIntervalMs: REFRESH_MS,
@@ -231,6 +242,11 @@ export class ManagerBench {
     const answer = await this.get();
     await this.manager.settled(this.#device);
     return answer;
+  }
+
+  /** The bytes that the manager has of a firmware. */
+  async bytes(firmware: Firmware): Promise<Uint8Array<ArrayBuffer>> {
+    return await bytesOf(await this.manager.open(this.#device, firmware));
   }
 
   /** Lets the answers in the cache become old, and forgets the calls that led to them. */

@@ -1,0 +1,118 @@
+/**
+ * What is written down of a device, and how: the `index.json` of its layout.
+ *
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+ * @module
+ */
+
+import * as v from "valibot";
+import { type Digest, isDigest, REF_NAME_ANNOTATION } from "../oci.ts";
+
+/** What we note beside the tag in `index.json`: the firmware's checksums. */
+const FIRMWARE_ANNOTATION = "dev.otaflux.firmware";
+
+const firmwareSchema = v.object({
+  version: v.string(),
+  size: v.pipe(v.number(), v.safeInteger()),
+  crc32: v.pipe(v.number(), v.safeInteger()),
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  layer: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+});
+
+const indexSchema = v.object({
+  manifests: v.tuple([v.object({
+    digest: v.custom<Digest>((text) => typeof text === "string" && isDigest(text)),
+    annotations: v.record(v.string(), v.string()),
+  })]),
+});
+
+/** A device's firmware, as it is written down. */
+export interface StoredFirmware {
+  /** The tag that it was found by. */
+  readonly tag: string;
+  /** The version as devices see it. */
+  readonly version: string;
+  /** Digest of the document that the tag pointed to. */
+  readonly digest: Digest;
+  /** Length in bytes. */
+  readonly size: number;
+  /** CRC-32 of the bytes, unsigned. */
+  readonly crc32: number;
+  /** SHA-256 of the bytes, in hex. */
+  readonly sha256: string;
+}
+
+/** A manifest or index. */
+export interface StoredDocument {
+  /** Its digest. */
+  readonly digest: Digest;
+  /** Its media type, as far as known. */
+  readonly mediaType: string;
+  /** The document, byte for byte. */
+  readonly bytes: Uint8Array;
+}
+
+/** What is kept of a device. */
+export interface StoredRecord {
+  /** What is served. */
+  readonly firmware: StoredFirmware;
+  /** Manifest, or index and manifest: the first one is what the tag points to. */
+  readonly documents: readonly StoredDocument[];
+  /** The layer, and the SHA-256 that it is stored under; undefined where the layout has it. */
+  readonly layer: { readonly digest: Digest; readonly sha256: string | undefined };
+}
+
+/** What an index says: the firmware, and what its layer is stored under where that is another. */
+export type KeptIndex = StoredFirmware & { readonly layer?: string | undefined };
+
+/**
+ * Reads an `index.json`.
+ *
+ * @param text The file.
+ * @returns What it says; undefined where it is none of ours, or not whole.
+ */
+export function parseIndex(text: string): KeptIndex | undefined {
+  const index = v.safeParse(indexSchema, parseJson(text));
+  if (!index.success) return undefined;
+  const [{ digest, annotations }] = index.output.manifests;
+  const firmware = v.safeParse(firmwareSchema, parseJson(annotations[FIRMWARE_ANNOTATION] ?? ""));
+  const tag = annotations[REF_NAME_ANNOTATION];
+  return firmware.success && tag !== undefined ? { tag, digest, ...firmware.output } : undefined;
+}
+
+/**
+ * Writes an `index.json`.
+ *
+ * @param firmware What is served.
+ * @param parts What the tag points to, and the layer.
+ * @returns The file.
+ */
+export function formatIndex(
+  firmware: StoredFirmware,
+  { top, layer }: { readonly top: StoredDocument; readonly layer: StoredRecord["layer"] },
+): string {
+  const { tag, version, size, crc32, sha256 } = firmware;
+  const kept = { version, size, crc32, sha256 };
+  const isOther = layer.sha256 !== undefined && layer.sha256 !== sha256;
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.index.v1+json",
+    manifests: [{
+      mediaType: top.mediaType,
+      digest: top.digest,
+      size: top.bytes.length,
+      annotations: {
+        [REF_NAME_ANNOTATION]: tag,
+        [FIRMWARE_ANNOTATION]: JSON.stringify(isOther ? { ...kept, layer: layer.sha256 } : kept),
+      },
+    }],
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

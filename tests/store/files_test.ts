@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { isServiceError, ServiceError } from "../../src/errors.ts";
+import { isMissing, removeIfThere, storing, writeWhole } from "../../src/store/files.ts";
+import { filesOf, mountSmallDisk, withFolder } from "../helpers/disk.ts";
+import { firmwareBytes } from "../helpers/firmware_bytes.ts";
+
+Deno.test("writeWhole() replaces a file, and leaves no draft", () =>
+  withFolder(async (folder) => {
+    for (const content of ["old", "new", new TextEncoder().encode("newer")]) {
+      await writeWhole(`${folder}/file`, content, `${folder}/draft`);
+    }
+    assert.equal(await Deno.readTextFile(`${folder}/file`), "newer");
+    assert.deepEqual(await filesOf(folder), ["file"]);
+  }));
+
+Deno.test("writeWhole() leaves the old file and no draft where the name cannot be given", () =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/file/full`, { recursive: true });
+    await assert.rejects(writeWhole(`${folder}/file`, "new", `${folder}/draft`), {
+      code: "storage-failed",
+    });
+    assert.deepEqual((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name), [
+      "file",
+    ]);
+  }));
+
+Deno.test("writeWhole() leaves the old file and no draft on a full disk", () =>
+  withFolder(async (folder) => {
+    await using disk = await mountSmallDisk(folder);
+    if (disk === undefined) return;
+    await writeWhole(`${folder}/file`, "old", `${folder}/draft`);
+    await assert.rejects(
+      writeWhole(`${folder}/file`, firmwareBytes(2_000_000), `${folder}/draft`),
+      { code: "storage-failed" },
+    );
+    assert.equal(await Deno.readTextFile(`${folder}/file`), "old");
+    assert.deepEqual(await filesOf(folder), ["file"]);
+  }));
+
+Deno.test("removeIfThere() removes files and folders, and what is not there", () =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/a/b`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/c`, "");
+    for (const name of ["a", "c", "d", "c/e"]) await removeIfThere(`${folder}/${name}`);
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
+  }));
+
+Deno.test("storing() gives what goes wrong its code, and keeps the cause", async () => {
+  const cause = new Error("No space left on device (os error 28)");
+  await assert.rejects(
+    storing(() => Promise.reject(cause)),
+    (error) => isServiceError(error, "storage-failed") && error.cause === cause,
+  );
+  const own = new ServiceError("artifact-invalid", "Other");
+  await assert.rejects(storing(() => Promise.reject(own)), (error) => error === own);
+  assert.equal(await storing(() => Promise.resolve(1)), 1);
+});
+
+Deno.test("isMissing() knows a file that is not there, and one below a file", () => {
+  assert(isMissing(new Deno.errors.NotFound()));
+  assert(isMissing(new Deno.errors.NotADirectory()));
+  assert(!isMissing(new Deno.errors.PermissionDenied()));
+  assert(!isMissing(undefined));
+});
