@@ -7,6 +7,7 @@
 
 import meta from "./deno.json" with { type: "json" };
 import { Announcements } from "./src/api/announcements.ts";
+import { Downloads } from "./src/api/downloads.ts";
 import { createRouter } from "./src/api/router.ts";
 import { type Config, readConfig, UsageError } from "./src/config/config.ts";
 import type { ListenAddress } from "./src/config/values.ts";
@@ -56,6 +57,7 @@ async function main(): Promise<void> {
   manager.start();
   const router = createRouter({
     manager,
+    downloads: new Downloads({ idleMs: config.idleMs }),
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
     observe: trackRequests(metrics),
   });

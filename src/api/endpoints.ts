@@ -10,11 +10,14 @@ import type { Firmware } from "../firmware/firmware.ts";
 import type { FirmwareManager } from "../firmware/manager.ts";
 import type { Announcements } from "./announcements.ts";
 import { text } from "./answers.ts";
+import type { Downloads } from "./downloads.ts";
 
 /** What the endpoints work with. */
 export interface EndpointOptions {
   /** Answers which firmware a device may have. */
   readonly manager: Pick<FirmwareManager, "get" | "getAnnounced" | "open" | "ageSeconds">;
+  /** Sends firmware. */
+  readonly downloads: Downloads;
   /** Remembers what clients were told. */
   readonly announcements: Announcements;
 }
@@ -51,7 +54,10 @@ export async function version(c: Context, options: EndpointOptions): Promise<Res
 export async function firmware(c: Context, options: EndpointOptions): Promise<Response> {
   const device = deviceOf(c);
   const firmware = await choose(c, { device, ...options });
-  const body = c.req.method === "HEAD" ? null : await options.manager.open(device, firmware);
+  const { manager, downloads } = options;
+  const body = c.req.method === "HEAD"
+    ? null
+    : downloads.send(await manager.open(device, firmware));
   return new Response(body, {
     headers: {
       "content-type": "application/octet-stream",

@@ -73,6 +73,8 @@ export interface Config {
   readonly unknownForMs: number;
   /** How many requests the source gets at once. */
   readonly concurrency: number;
+  /** How long a device may take nothing of a download, in milliseconds. */
+  readonly idleMs: number;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
   /** The least important records that are logged. */
@@ -206,6 +208,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     trackForMs: values.trackFor,
     unknownForMs: values.unknownFor,
     concurrency: values.registryConcurrency,
+    idleMs: values.idleTimeout,
     maxFirmwareBytes: values.maxFirmwareSize,
     logLevel: values.logLevel,
     logFormat: values.logFormat,

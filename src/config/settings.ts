@@ -131,6 +131,12 @@ export const SETTINGS = {
     kind: kinds.firmwareSize,
     default: "256MiB",
   },
+  idleTimeout: {
+    value: "duration",
+    help: "how long a device may take nothing of a download before it is cut off",
+    kind: kinds.duration({ minMs: 100 }),
+    default: "60s",
+  },
   logLevel: {
     value: "level",
     help: "the least important records that are logged",

@@ -22,8 +22,15 @@ export interface Firmware {
   readonly sha256: string;
 }
 
-/** The bytes that a device gets: from memory, or as they come from a disk. */
-export type FirmwareBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
+/** Gives the bytes of a firmware from their beginning on. */
+export interface FirmwareReader {
+  /** Whether all bytes were given. */
+  readonly isAtEnd: boolean;
+  /** The next bytes, at most so many; undefined at the end. */
+  read(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Lets go of what is held. */
+  close(): void;
+}
 
 /** Takes bytes into the store. Nothing is there before it is committed. */
 export interface StoreDraft {
@@ -66,7 +73,7 @@ export interface FirmwareStore {
   /** Begins to take so many bytes, or about so many. */
   draft(size: number): Promise<StoreDraft>;
   /** The bytes of a SHA-256, verified; undefined where they are not there. */
-  open(sha256: string): Promise<FirmwareBody | undefined>;
+  open(sha256: string): Promise<FirmwareReader | undefined>;
   /** What was kept of a device by an earlier process, and when. */
   load(device: string): Promise<{ firmware: Firmware; savedAt: Date } | undefined>;
   /**

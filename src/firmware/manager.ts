@@ -15,9 +15,9 @@ import { CircuitBreaker } from "./breaker.ts";
 import { type CacheEntry, FirmwareCache } from "./cache.ts";
 import type {
   Firmware,
-  FirmwareBody,
   FirmwareName,
   FirmwareObserver,
+  FirmwareReader,
   FirmwareSource,
   FirmwareStore,
 } from "./firmware.ts";
@@ -166,10 +166,10 @@ export class FirmwareManager {
    *
    * @param device Whose.
    * @param firmware What was given by {@linkcode get} or {@linkcode getAnnounced}.
-   * @returns Its bytes; fetched again where the store does not have them any more.
+   * @returns Its bytes, to be closed; fetched again where the store does not have them any more.
    * @throws {ServiceError} With any code.
    */
-  async open(device: string, firmware: Firmware): Promise<FirmwareBody> {
+  async open(device: string, firmware: Firmware): Promise<FirmwareReader> {
     const body = await this.#store.open(firmware.sha256);
     if (body !== undefined) return body;
     log.info("Firmware is not in the store any more, fetching it again", {

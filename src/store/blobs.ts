@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { logger } from "../log.ts";
 import { SingleFlight } from "../single_flight.ts";
+import { FileReader } from "./file_reader.ts";
 import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "./files.ts";
 
 const log = logger("store");
@@ -140,9 +141,9 @@ export class Blobs {
    * is hashed before: what was altered behind our back is removed, not served.
    *
    * @param sha256 In hex.
-   * @returns The bytes as they come from the disk; undefined where they are not there.
+   * @returns Gives the bytes, to be closed; undefined where they are not there.
    */
-  async open(sha256: string): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined> {
+  async open(sha256: string): Promise<FileReader | undefined> {
     try {
       // Whoever comes at once after a start shares one verification.
       const isIntact = this.#isUnchanged(sha256, await Deno.stat(this.path(sha256))) ||
@@ -150,12 +151,13 @@ export class Blobs {
       if (!isIntact) return undefined;
       const file = await Deno.open(this.path(sha256), { read: true });
       // It may have been replaced since it was looked at: what is sent is what was opened.
-      if (!this.#isUnchanged(sha256, file.statSync())) {
+      const status = file.statSync();
+      if (!this.#isUnchanged(sha256, status)) {
         file.close();
         return await this.open(sha256);
       }
       this.touch(sha256);
-      return file.readable;
+      return new FileReader(file, status.size);
     } catch (error) {
       if (!isMissing(error)) throw error;
       this.#forget(sha256);

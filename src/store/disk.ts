@@ -15,6 +15,7 @@ import { isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { type Digest, isDigest } from "../oci.ts";
 import { type BlobDraft, Blobs } from "./blobs.ts";
+import type { FileReader } from "./file_reader.ts";
 import { isMissing, removeIfThere, storing, syncFolder, writeWhole } from "./files.ts";
 import { lockFile } from "./lock.ts";
 import {
@@ -110,9 +111,9 @@ export class DiskStore implements Disposable {
    * Opens a content.
    *
    * @param sha256 In hex.
-   * @returns Its bytes, verified; undefined where they are not there, or were changed.
+   * @returns Gives its bytes, verified; undefined where they are not there, or were changed.
    */
-  open(sha256: string): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined> {
+  open(sha256: string): Promise<FileReader | undefined> {
     const layer = this.#layers.get(sha256);
     if (layer !== undefined) this.#blobs.touch(layer);
     return this.#blobs.open(sha256);

@@ -45,10 +45,11 @@ export class MemoryStore {
    * Opens a firmware.
    *
    * @param sha256 In hex.
-   * @returns Its bytes; undefined where they had to go.
+   * @returns Gives its bytes, also if they have to go meanwhile; undefined where they had to.
    */
-  open(sha256: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return Promise.resolve(this.#contents.get(sha256));
+  open(sha256: string): Promise<MemoryReader | undefined> {
+    const bytes = this.#contents.get(sha256);
+    return Promise.resolve(bytes && new MemoryReader(bytes));
   }
 
   /**
@@ -127,4 +128,40 @@ export class MemoryDraft {
   discard(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** Gives parts of a buffer, without a copy. */
+export class MemoryReader {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  #given = 0;
+
+  /**
+   * Begins at the beginning.
+   *
+   * @param bytes What is given.
+   */
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.#bytes = bytes;
+  }
+
+  /** Whether all bytes were given. */
+  get isAtEnd(): boolean {
+    return this.#given === this.#bytes.length;
+  }
+
+  /**
+   * Reads on.
+   *
+   * @param maxBytes The most bytes to give.
+   * @returns The next bytes; undefined at the end.
+   */
+  read(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (this.isAtEnd) return Promise.resolve(undefined);
+    const part = this.#bytes.subarray(this.#given, this.#given + maxBytes);
+    this.#given += part.length;
+    return Promise.resolve(part);
+  }
+
+  /** Has nothing to let go of but the buffer. */
+  close(): void {}
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { Announcements } from "../../src/api/announcements.ts";
+import { Downloads } from "../../src/api/downloads.ts";
+import { MemoryReader } from "../../src/store/memory.ts";
 import { createRouter } from "../../src/api/router.ts";
 import { ServiceError } from "../../src/errors.ts";
 import type { Firmware } from "../../src/firmware/firmware.ts";
@@ -32,9 +34,11 @@ class Bench {
         assert.deepEqual({ tag, digest }, { tag: firmware.tag, digest: firmware.digest });
         return Promise.resolve(firmware);
       },
-      open: (_device, { version }) => Promise.resolve(new TextEncoder().encode(version)),
+      open: (_device, { version }) =>
+        Promise.resolve(new MemoryReader(new TextEncoder().encode(version))),
       ageSeconds: () => undefined,
     },
+    downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: HOLD_MS, now: () => this.nowMs }),
     observe: (_c, next) => next(),
   });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { Hono } from "hono";
 import { Announcements } from "../../src/api/announcements.ts";
+import { Downloads } from "../../src/api/downloads.ts";
+import { MemoryReader } from "../../src/store/memory.ts";
 import { createRouter, type RouterOptions } from "../../src/api/router.ts";
 import { ServiceError } from "../../src/errors.ts";
 import type { Firmware } from "../../src/firmware/firmware.ts";
@@ -35,9 +37,10 @@ function routerOf(failure?: Error, asked: string[] = []): Hono {
     manager: {
       get: async (device) => await get(device),
       getAnnounced: async (device) => await get(device),
-      open: () => Promise.resolve(bytes),
+      open: () => Promise.resolve(new MemoryReader(bytes)),
       ageSeconds: () => 7.9,
     },
+    downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
     observe: trackRequests(new Metrics()),
   };
@@ -192,6 +195,7 @@ Deno.test("GET /firmware goes on fetching for the next one although its client h
   const gate = bench.source.gate = new Gate();
   const router = createRouter({
     manager: bench.manager,
+    downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
     observe: trackRequests(new Metrics()),
   });

@@ -4,12 +4,18 @@
  * @module
  */
 
-import type { FirmwareBody, FirmwareStore, StoreDraft } from "../../src/firmware/firmware.ts";
+import type { FirmwareReader, FirmwareStore, StoreDraft } from "../../src/firmware/firmware.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 
-/** Reads a body to its end. */
-export async function bytesOf(body: FirmwareBody): Promise<Uint8Array<ArrayBuffer>> {
-  return await new Response(body).bytes();
+/** Reads to the end, and closes. */
+export async function bytesOf(reader: FirmwareReader): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  try {
+    for (let part; (part = await reader.read(65536)) !== undefined;) parts.push(part);
+  } finally {
+    reader.close();
+  }
+  return await new Blob(parts).bytes();
 }
 
 /** Reads what a store has of a SHA-256; undefined where it has nothing. */
@@ -17,8 +23,8 @@ export async function storedBytes(
   store: Pick<FirmwareStore, "open">,
   sha256: string,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const body = await store.open(sha256);
-  return body && await bytesOf(body);
+  const reader = await store.open(sha256);
+  return reader && await bytesOf(reader);
 }
 
 /** Keeps in memory, and remembers what became of each draft. */

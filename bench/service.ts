@@ -1,0 +1,99 @@
+/**
+ * The service and what it is compared with, as processes on loopback.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { serviceFlags } from "../deploy/compile.ts";
+
+const REPOSITORY = join(import.meta.dirname ?? ".", "..");
+
+/** A process that listens on a port of the loopback interface. */
+export interface Served extends AsyncDisposable {
+  readonly port: number;
+  readonly pid: number;
+}
+
+/** A port that is free at the moment. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Starts the service out of its bundle and waits until it answers. */
+export async function startOtaflux(args: readonly string[]): Promise<Served> {
+  const port = freePort();
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", ...serviceFlags(), "main.ts", "--listen-addr", `127.0.0.1:${port}`],
+      ...["--metrics-listen-addr", "127.0.0.1:0", "--log-level", "error", ...args],
+    ],
+    cwd: REPOSITORY,
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn();
+  return await serving(process, port, "/health");
+}
+
+/** Starts nginx on the files of a folder, with one worker as the service has one thread. */
+export async function startNginx(folder: string): Promise<Served> {
+  const port = freePort();
+  const config = join(folder, "nginx.conf");
+  await Deno.writeTextFile(
+    config,
+    `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr error;
+    user root;
+    events { worker_connections 4096; }
+    http { access_log off; sendfile on; tcp_nopush on; default_type application/octet-stream;
+      client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+      fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi;
+      scgi_temp_path ${folder}/scgi;
+      server { listen 127.0.0.1:${port}; root ${folder}/www; } }`,
+  );
+  const process = new Deno.Command("nginx", {
+    args: ["-c", config],
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn();
+  return await serving(process, port, "/");
+}
+
+async function serving(process: Deno.ChildProcess, port: number, path: string): Promise<Served> {
+  for (;;) {
+    try {
+      await (await fetch(`http://127.0.0.1:${port}${path}`)).body?.cancel();
+      break;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  return {
+    port,
+    pid: process.pid,
+    async [Symbol.asyncDispose](): Promise<void> {
+      process.kill("SIGTERM");
+      await process.status;
+    },
+  };
+}
+
+/** Resident memory of a process in MiB. */
+export async function residentMiB(pid: number): Promise<number> {
+  const { stdout } = await new Deno.Command("ps", { args: ["-o", "rss=", "-p", `${pid}`] })
+    .output();
+  return Number(new TextDecoder().decode(stdout)) / 1024;
+}
+
+/** Requests per second that wrk gets out of an address in three seconds. */
+export async function requestsPerSecond(url: string, connections: number): Promise<number> {
+  const { stdout, success } = await new Deno.Command("wrk", {
+    args: ["-t1", `-c${connections}`, "-d3s", url],
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  const [, rate] = /Requests\/sec:\s+([\d.]+)/.exec(text) ?? [];
+  if (!success || rate === undefined || /Non-2xx/.test(text)) throw new Error(`wrk: ${text}`);
+  return Number(rate);
+}
