@@ -39,7 +39,7 @@ async function readWhole(
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
-    void reader.cancel();
+    reader.cancel().catch(() => {});
   }, idleMs);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
@@ -58,6 +58,6 @@ async function readWhole(
     }
   } finally {
     clearTimeout(timer);
-    await reader.cancel();
+    reader.cancel().catch(() => {});
   }
 }

@@ -24,15 +24,12 @@ export interface TimeoutOptions {
 export function withTimeout(fetch: Fetch, options: TimeoutOptions): Fetch {
   return async (url, init) => {
     const watchdog = new Watchdog(options.idleMs);
-    try {
-      const response = await fetch(url, { ...init, signal: watchdog.signal });
-      return response.body === null ? response : watchBody(response, response.body, watchdog);
-    } finally {
-      watchdog.rest();
-    }
+    const response = await watchdog.guard(fetch(url, { ...init, signal: watchdog.signal }));
+    return response.body === null ? response : watchBody(response, response.body, watchdog);
   };
 }
 
+/** The reader of the body may take its time: only the registry is watched. */
 function watchBody(
   response: Response,
   body: ReadableStream<Uint8Array>,
@@ -41,16 +38,14 @@ function watchBody(
   const reader = body.getReader();
   const watched = new ReadableStream<Uint8Array>({
     async pull(controller): Promise<void> {
-      watchdog.watch();
       try {
-        const { done, value } = await reader.read();
+        const { done, value } = await watchdog.guard(reader.read());
         if (done) controller.close();
         else controller.enqueue(value);
       } catch (error) {
-        controller.error(watchdog.signal.aborted ? watchdog.signal.reason : asUnavailable(error));
-      } finally {
-        // The reader of this stream may take its time: only the registry is watched.
-        watchdog.rest();
+        controller.error(asUnavailable(error));
+        // It may never answer, which is why it is given up.
+        reader.cancel(error).catch(() => {});
       }
     },
     async cancel(reason): Promise<void> {
@@ -60,31 +55,41 @@ function watchBody(
   return new Response(watched, response);
 }
 
-/** Aborts its signal unless it is told to rest in time. */
+/** Gives up what takes too long. */
 class Watchdog {
   readonly #idleMs: number;
   readonly #controller = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(idleMs: number) {
     this.#idleMs = idleMs;
-    this.watch();
   }
 
+  /** Ends the request, as far as it can still be reached. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  watch(): void {
-    this.#timer = setTimeout(() => {
-      const seconds = this.#idleMs / 1000;
-      this.#controller.abort(
-        new ServiceError("source-timeout", `Registry made no progress for ${seconds} s`),
-      );
-    }, this.#idleMs);
-  }
-
-  rest(): void {
-    clearTimeout(this.#timer);
+  /**
+   * Waits, but not for ever. The signal alone is not enough: seen on Deno 2.6.8, a body that
+   * stalled long after its head did not hear of it.
+   */
+  async guard<T>(work: Promise<T>): Promise<T> {
+    let timer;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const seconds = this.#idleMs / 1000;
+        const error = new ServiceError(
+          "source-timeout",
+          `Registry made no progress for ${seconds} s`,
+        );
+        reject(error);
+        this.#controller.abort(error);
+      }, this.#idleMs);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
