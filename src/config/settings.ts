@@ -20,6 +20,8 @@ export interface Setting {
   readonly default?: string;
   /** Whether the value is kept out of every message. */
   readonly isSecret?: boolean;
+  /** Whether the flag may be given several times; its variable is then parted by commas. */
+  readonly isList?: boolean;
 }
 
 /** All settings, in the order of the help. */
@@ -157,12 +159,17 @@ export const SYSTEMD_CACHE_VARIABLE = "CACHE_DIRECTORY";
 /** A key of {@linkcode SETTINGS}. */
 export type SettingKey = keyof typeof SETTINGS;
 
-/** All settings' values by their keys; undefined is off. */
+/** All settings' values by their keys; undefined is off, and so is an empty list. */
 export type SettingValues = {
-  readonly [K in SettingKey]:
-    | ReturnType<(typeof SETTINGS)[K]["kind"]["parse"]>
-    | ((typeof SETTINGS)[K] extends { readonly default: string } ? never : undefined);
+  readonly [K in SettingKey]: SettingValue<(typeof SETTINGS)[K]>;
 };
+
+/** What a setting gives: a value, or the values of a list. */
+export type SettingValue<S extends Setting> = S extends { readonly isList: true }
+  ? readonly ReturnType<S["kind"]["parse"]>[]
+  :
+    | ReturnType<S["kind"]["parse"]>
+    | (S extends { readonly default: string } ? never : undefined);
 
 /**
  * The flag of a setting.

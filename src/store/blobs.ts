@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { logger } from "../log.ts";
 import { SingleFlight } from "../single_flight.ts";
 import { FileReader } from "./file_reader.ts";
-import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "./files.ts";
+import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "../files.ts";
 
 const log = logger("store");
 

@@ -16,7 +16,7 @@ import { logger } from "../log.ts";
 import { type Digest, isDigest } from "../oci.ts";
 import { type BlobDraft, Blobs } from "./blobs.ts";
 import type { FileReader } from "./file_reader.ts";
-import { isMissing, removeIfThere, storing, syncFolder, writeWhole } from "./files.ts";
+import { isMissing, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
 import { lockFile } from "./lock.ts";
 import {
   formatIndex,

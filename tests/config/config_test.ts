@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { type Config, readConfig, UsageError } from "../../src/config/config.ts";
+import { type Config, readConfig } from "../../src/config/config.ts";
 import { flagOf, type Setting, SETTINGS, variableOf } from "../../src/config/settings.ts";
+import { UsageError } from "../../src/config/usage.ts";
 
 /** A certificate, self-signed and good for a hundred years. */
 const PEM = `-----BEGIN CERTIFICATE-----

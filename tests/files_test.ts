@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { isServiceError, ServiceError } from "../../src/errors.ts";
-import { isMissing, removeIfThere, storing, writeWhole } from "../../src/store/files.ts";
-import { filesOf, mountSmallDisk, withFolder } from "../helpers/disk.ts";
-import { firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { isServiceError, ServiceError } from "../src/errors.ts";
+import { isMissing, removeIfThere, storing, writeWhole } from "../src/files.ts";
+import { filesOf, mountSmallDisk, withFolder } from "./helpers/disk.ts";
+import { firmwareBytes } from "./helpers/firmware_bytes.ts";
 
 Deno.test("writeWhole() replaces a file, and leaves no draft", () =>
   withFolder(async (folder) => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ServiceError } from "../errors.ts";
+import { ServiceError } from "./errors.ts";
 
 /**
  * Writes a small file so that under its name stands the old content or the new, never a mix.

@@ -1,0 +1,147 @@
+/**
+ * From arguments and environment to values. A flag wins over its variable, which wins over the
+ * default.
+ *
+ * @module
+ */
+
+import { Command, CommanderError, Option } from "commander";
+import {
+  flagOf,
+  type Setting,
+  type SettingKey,
+  SETTINGS,
+  type SettingValues,
+  variableOf,
+} from "./settings.ts";
+import { invalid, oneLine, UsageError } from "./usage.ts";
+import * as kinds from "./values.ts";
+import type { ValueKind } from "./values.ts";
+
+/** What {@linkcode readArguments} is made from. */
+export interface ArgumentsInput {
+  /** The arguments after the program's name. */
+  readonly args: readonly string[];
+  /** Reads a variable of the environment. An empty one counts as none. */
+  readonly env: (name: string) => string | undefined;
+  /** What `--version` says. */
+  readonly version: string;
+}
+
+/**
+ * Reads all settings.
+ *
+ * @param input Arguments and environment.
+ * @returns Their values; or, where help or version were asked for, the text to print.
+ * @throws {UsageError} For the first thing that is wrong.
+ */
+export function readArguments(input: ArgumentsInput): SettingValues | string {
+  const given = readFlags(input);
+  return typeof given === "string" ? given : readValues(given, input.env);
+}
+
+/** The flags that were given, as they were written. */
+type GivenFlags = Readonly<Partial<Record<SettingKey, string | true | readonly string[]>>>;
+
+function readFlags({ args, version }: ArgumentsInput): GivenFlags | string {
+  let printed = "";
+  let complaint = "";
+  const command = createCommand(version).configureOutput({
+    writeOut: (text) => printed += text,
+    writeErr: (text) => complaint += text,
+    // By itself it would look into the environment, which is none of its business.
+    getOutHasColors: () => false,
+    getErrHasColors: () => false,
+  });
+  try {
+    return command.parse(args, { from: "user" }).opts();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return printed;
+    throw new UsageError(complaintOf(complaint || error.message));
+  }
+}
+
+function createCommand(version: string): Command {
+  const command = new Command("otaflux")
+    .description("Serves devices the newest firmware that an OCI registry holds for them.")
+    .usage("(--registry-url <url> | --layout-dir <path>) [flags]")
+    .version(`otaflux ${version}`, "--version", "print the version and end")
+    .helpOption("--help", "print this help and end")
+    .allowExcessArguments(false)
+    .exitOverride();
+  for (const [key, setting] of settings()) command.addOption(createOption(key, setting));
+  return command;
+}
+
+/** What a flag of these kinds takes, its placeholder says. */
+const SELF_EXPLANATORY: readonly ValueKind<unknown>[] = [kinds.text, kinds.path, kinds.boolean];
+
+function createOption(key: SettingKey, setting: Setting): Option {
+  const flag = flagOf(key);
+  const takes = SELF_EXPLANATORY.includes(setting.kind) ? "" : `; takes ${setting.kind.takes}`;
+  const fallback = setting.default === undefined ? "" : `; default ${setting.default}`;
+  const option = new Option(
+    setting.value === undefined ? flag : `${flag} <${setting.value}>`,
+    `${setting.help}${takes}${fallback} [${variableOf(key)}]`,
+  );
+  return setting.isList === true ? option.argParser(collect) : option;
+}
+
+function collect(value: string, values: readonly string[] = []): readonly string[] {
+  return [...values, value];
+}
+
+/** Settings that say the same in two ways. */
+const RIVALS: Partial<Record<SettingKey, SettingKey>> = {
+  registryUrl: "layoutDir",
+  layoutDir: "registryUrl",
+  registryPassword: "registryPasswordFile",
+  registryPasswordFile: "registryPassword",
+};
+
+function readValues(given: GivenFlags, env: ArgumentsInput["env"]): SettingValues {
+  const values = settings().map(([key, setting]) => {
+    const flag = given[key];
+    const rival = RIVALS[key];
+    // A flag wins over a variable, also over that of its rival.
+    const variable = rival && given[rival] !== undefined ? undefined : env(variableOf(key));
+    if (setting.isList === true) {
+      const name = flag === undefined ? variableOf(key) : flagOf(key);
+      return [key, asList(flag ?? variable).map((item) => readValue(name, item, setting))];
+    }
+    if (flag !== undefined) return [key, readValue(flagOf(key), String(flag), setting)];
+    if (variable) return [key, readValue(variableOf(key), variable, setting)];
+    return [key, setting.default === undefined ? undefined : setting.kind.parse(setting.default)];
+  });
+  return Object.fromEntries(values);
+}
+
+function asList(given: string | true | readonly string[] | undefined): readonly string[] {
+  return Array.isArray(given)
+    ? given
+    : String(given || "").split(",").filter((item) => item !== "");
+}
+
+function readValue(name: string, value: string, { kind, isSecret }: Setting): unknown {
+  try {
+    return kind.parse(value);
+  } catch {
+    throw invalid(name, isSecret ? "(hidden)" : value, kind.takes);
+  }
+}
+
+function settings(): [SettingKey, Setting][] {
+  return Object.entries(SETTINGS) as [SettingKey, Setting][];
+}
+
+/**
+ * Commander repeats a mistyped flag and words too many as they are: what follows a flag's "=" may be
+ * a secret, and so may be the rest of one that has spaces but no quotes.
+ */
+function complaintOf(message: string): string {
+  const sentence = oneLine(message).replace(/^error: /, "")
+    .replace(/=[^]*'/, "=…'")
+    .replace(/^(too many arguments)\..*/, "$1, want flags only, and quotes around spaces");
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}

@@ -1,0 +1,116 @@
+/**
+ * Where firmware comes from.
+ *
+ * @module
+ */
+
+import { X509Certificate } from "node:crypto";
+import type { SettingValues } from "./settings.ts";
+import { type FileAccess, invalid, readFile, UsageError } from "./usage.ts";
+
+/** Firmware comes from a registry. */
+export interface RegistryConfig {
+  /** Tells it from layouts. */
+  readonly kind: "registry";
+  /** Its address. */
+  readonly url: URL;
+  /** Who we are there; anonymous without. */
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** Certificates in PEM that are trusted besides those of public authorities, which Deno brings. */
+  readonly caCertificates: readonly string[];
+  /** How long it may make no progress, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Firmware comes from image layouts. */
+export interface LayoutConfig {
+  /** Tells it from a registry. */
+  readonly kind: "layout";
+  /** The folder that holds them. */
+  readonly directory: string;
+}
+
+/**
+ * Decides between a registry and layouts.
+ *
+ * @param values All settings.
+ * @param files Access to files.
+ * @returns The one that is meant.
+ * @throws {UsageError} For the first thing that is wrong.
+ */
+export function resolveSource(
+  values: SettingValues,
+  files: FileAccess,
+): RegistryConfig | LayoutConfig {
+  const { registryUrl, layoutDir } = values;
+  if (registryUrl !== undefined && layoutDir !== undefined) {
+    throw new UsageError("--registry-url and --layout-dir exclude each other, want one of them");
+  }
+  if (registryUrl !== undefined) {
+    return {
+      kind: "registry",
+      url: resolveRegistryUrl(registryUrl, values.registryInsecure),
+      credentials: resolveCredentials(values, files),
+      caCertificates: resolveCaCertificates(values, files),
+      timeoutMs: values.registryTimeout,
+    };
+  }
+  if (layoutDir !== undefined) {
+    if (files.isDirectory(layoutDir)) return { kind: "layout", directory: layoutDir };
+    throw invalid("--layout-dir", layoutDir, "a folder that exists and can be read");
+  }
+  throw new UsageError(
+    "Where firmware comes from is not said, want --registry-url or --layout-dir (see --help)",
+  );
+}
+
+function resolveRegistryUrl(value: string, isInsecure: boolean): URL {
+  const [, scheme = "https://", rest = ""] = /^(https?:\/\/)?([^]*)$/i.exec(value) ?? [];
+  // Not by `URL.protocol`: a port that is the default of https would be lost.
+  return new URL(`${isInsecure ? "http://" : scheme}${rest}`);
+}
+
+function resolveCredentials(
+  values: SettingValues,
+  files: FileAccess,
+): RegistryConfig["credentials"] {
+  const { registryUsername = "", registryPasswordFile: file } = values;
+  if (values.registryPassword && file !== undefined) {
+    throw new UsageError("--registry-password and --registry-password-file exclude each other");
+  }
+  // RFC 7617, 2: a colon would move the border between name and password.
+  if (registryUsername.includes(":")) {
+    // What stands behind it may be meant as the password.
+    const name = registryUsername.replace(/:[^]*/, ":…");
+    throw invalid("--registry-username", name, "a name without a colon");
+  }
+  const password = file === undefined
+    ? values.registryPassword ?? ""
+    // Editors and `echo` end a file with a line break that is not meant.
+    : readFile("--registry-password-file", file, files).replace(/\r?\n$/, "");
+  return registryUsername === "" && password === ""
+    ? undefined
+    : { username: registryUsername, password };
+}
+
+function resolveCaCertificates(values: SettingValues, files: FileAccess): readonly string[] {
+  const { registryCaCertPath: file } = values;
+  if (file === undefined) return [];
+  const pem = readFile("--registry-ca-cert-path", file, files);
+  const certificates = pem.match(PEM_CERTIFICATE) ?? [];
+  if (certificates.length === 0 || !certificates.every(isCertificate)) {
+    throw invalid("--registry-ca-cert-path", file, "a file with certificates in PEM");
+  }
+  return certificates;
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g;
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
+}

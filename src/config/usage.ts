@@ -1,0 +1,64 @@
+/**
+ * What is wrong with how the program was called, and how it is said.
+ *
+ * @module
+ */
+
+/** What is wrong with how the program was called, in one line for whoever called it. */
+export class UsageError extends Error {
+  /** Always `UsageError`. */
+  override readonly name = "UsageError";
+}
+
+/** Access to files, handed in. */
+export interface FileAccess {
+  /** Reads a text file, or throws. */
+  readonly readTextFile: (path: string) => string;
+  /** Tells whether there is a folder. */
+  readonly isDirectory: (path: string) => boolean;
+}
+
+/**
+ * Reads a file that a flag names.
+ *
+ * @param flag The flag.
+ * @param path What it names.
+ * @param files Access to it.
+ * @returns The text.
+ * @throws {UsageError} It cannot be read.
+ */
+export function readFile(flag: string, path: string, { readTextFile }: FileAccess): string {
+  try {
+    return readTextFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? oneLine(error.message) : String(error);
+    throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}: ${reason}`);
+  }
+}
+
+/**
+ * Says that a value is not what is wanted. What may be a password in it is left out.
+ *
+ * @param name The flag or variable.
+ * @param value What was given.
+ * @param takes What is wanted, to follow "it takes".
+ * @returns The error, to be thrown.
+ */
+export function invalid(name: string, value: string, takes: string): UsageError {
+  // What stands before "@" in an address may be a password, which may hold "/" and "@" itself.
+  // So may be what follows "?".
+  const shown = JSON.stringify(
+    value.replace(/^([a-z]+:\/\/)?[^]*@/i, "$1…@").replace(/\?[^]*/, "?…"),
+  );
+  return new UsageError(`${name}: ${shown} is not valid, it takes ${takes}`);
+}
+
+/**
+ * Puts a message on one line.
+ *
+ * @param message Any text.
+ * @returns It without line breaks.
+ */
+export function oneLine(message: string): string {
+  return message.replaceAll(/\s*\n\s*/g, " ").trim();
+}
