@@ -13,6 +13,7 @@ import { type Config, readConfig } from "./src/config/config.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
 import { describeError } from "./src/errors.ts";
+import { DowngradeGuard } from "./src/firmware/downgrade.ts";
 import type { FirmwareSource, FirmwareStore } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
@@ -22,8 +23,9 @@ import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import { createTransport } from "./src/registry/transport.ts";
-import { DiskStore } from "./src/store/disk.ts";
+import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
+import { VersionFiles, VersionMemory } from "./src/store/versions.ts";
 
 /** How long a device is served what it was told of, although there is something newer. */
 const ANNOUNCEMENT_HOLD_MS = 60_000;
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
     concurrency: config.concurrency,
     holdMs: ANNOUNCEMENT_HOLD_MS,
     maxFirmwareBytes: config.maxFirmwareBytes,
+    guard: createGuard(config),
   });
   metrics.observeStaleness(() => manager.staleness());
   manager.start();
@@ -115,6 +118,15 @@ async function createStore(config: Config): Promise<FirmwareStore> {
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }
+}
+
+function createGuard({ noDowngrade, cacheDirectory }: Config): DowngradeGuard | undefined {
+  if (!noDowngrade) return undefined;
+  if (cacheDirectory !== undefined) {
+    return new DowngradeGuard(new VersionFiles(`${cacheDirectory}/${OWN_FOLDER}/highest`));
+  }
+  log.warn("Without a cache folder the highest versions are forgotten at the end of this process");
+  return new DowngradeGuard(new VersionMemory());
 }
 
 function serve(

@@ -85,6 +85,8 @@ function createOption(key: SettingKey, setting: Setting): Option {
     setting.value === undefined ? flag : `${flag} <${setting.value}>`,
     `${setting.help}${takes}${fallback} [${variableOf(key)}]`,
   );
+  // It would take a name that begins like this for the opposite of another flag.
+  option.negate = false;
   return setting.isList === true ? option.argParser(collect) : option;
 }
 

@@ -39,6 +39,8 @@ export interface Config {
   readonly concurrency: number;
   /** How long a device may take nothing of a download, in milliseconds. */
   readonly idleMs: number;
+  /** Whether a lower version than before is refused. */
+  readonly noDowngrade: boolean;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
   /** The least important records that are logged. */
@@ -85,6 +87,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     unknownForMs: values.unknownFor,
     concurrency: values.registryConcurrency,
     idleMs: values.idleTimeout,
+    noDowngrade: values.noDowngrade,
     maxFirmwareBytes: values.maxFirmwareSize,
     logLevel: values.logLevel,
     logFormat: values.logFormat,

@@ -127,6 +127,11 @@ export const SETTINGS = {
     kind: kinds.duration({ minMs: 0 }),
     default: "10s",
   },
+  noDowngrade: {
+    help: "refuse a lower version than the highest that a device was ever served",
+    kind: kinds.boolean,
+    default: "false",
+  },
   maxFirmwareSize: {
     value: "size",
     help: "larger firmware is refused before it is downloaded",

@@ -13,6 +13,7 @@ import { SingleFlight } from "../single_flight.ts";
 import { backoffMs } from "./backoff.ts";
 import { CircuitBreaker } from "./breaker.ts";
 import { type CacheEntry, FirmwareCache } from "./cache.ts";
+import type { DowngradeGuard } from "./downgrade.ts";
 import type {
   Firmware,
   FirmwareName,
@@ -50,6 +51,8 @@ export interface FirmwareManagerOptions {
   readonly holdMs: number;
   /** The largest firmware that is accepted, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** Refuses lower versions than before, where that is wanted. */
+  readonly guard?: DowngradeGuard | undefined;
   /** A steady clock in milliseconds. @default performance.now */
   readonly now?: () => number;
   /** A number from 0 up to 1. @default Math.random */

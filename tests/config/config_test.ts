@@ -81,6 +81,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     unknownForMs: 10_000,
     concurrency: 8,
     idleMs: 60_000,
+    noDowngrade: false,
     maxFirmwareBytes: 268_435_456,
     logLevel: "info",
     logFormat: "text",
@@ -171,7 +172,7 @@ for (const [key, [first, second], pick, [one, two]] of VALUES) {
   });
 }
 
-Deno.test("readConfig() reads the one switch as flag and as variable", () => {
+Deno.test("readConfig() reads a switch as flag and as variable", () => {
   const protocol = (args: readonly string[], value = ""): string =>
     registryOf(configOf([...URL_FLAG, ...args], { env: { REGISTRY_INSECURE: value } })).url
       .protocol;
@@ -180,6 +181,14 @@ Deno.test("readConfig() reads the one switch as flag and as variable", () => {
   assert.equal(protocol([], "true"), "http:");
   assert.equal(protocol([], "0"), "https:");
   assert.equal(protocol(["--registry-insecure"], "false"), "http:");
+});
+
+Deno.test("readConfig() reads a switch whose name begins with no", () => {
+  const noDowngrade = (args: readonly string[], value = ""): boolean =>
+    configOf([...URL_FLAG, ...args], { env: { NO_DOWNGRADE: value } }).noDowngrade;
+  assert.equal(noDowngrade([]), false);
+  assert.equal(noDowngrade(["--no-downgrade"]), true);
+  assert.equal(noDowngrade([], "true"), true);
 });
 
 Deno.test("readConfig() keeps four times as much in a folder as in memory", () => {
