@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BUFFER_BYTES, chunksOf } from "../byte_stream.ts";
 import { isServiceError, ServiceError } from "../errors.ts";
 import { type Descriptor, Digester } from "../oci.ts";
 
@@ -35,7 +36,7 @@ export class VerifyingReader implements AsyncIterable<Uint8Array> {
   /**
    * Reads the blob.
    *
-   * @returns The bytes, once.
+   * @returns The bytes, once. Each chunk is valid only until the next one is asked for.
    * @throws {ServiceError} `artifact-invalid` at the first byte too many, or at the end.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -66,7 +67,7 @@ export class VerifyingReader implements AsyncIterable<Uint8Array> {
 
 async function* withCode(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
-    yield* stream;
+    yield* chunksOf(stream, { bufferBytes: BUFFER_BYTES });
   } catch (cause) {
     if (isServiceError(cause)) throw cause;
     throw new ServiceError("source-unavailable", "Blob broke off", { cause });
@@ -90,7 +91,7 @@ export async function peek(
   while (takenLength < length) {
     const next = await iterator.next();
     if (next.done) break;
-    taken.push(next.value);
+    taken.push(next.value.slice());
     takenLength += next.value.length;
   }
   const head = new Uint8Array(takenLength);
