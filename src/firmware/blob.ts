@@ -43,7 +43,7 @@ export class VerifyingReader implements AsyncIterable<Uint8Array> {
     const { digest, size } = this.#descriptor;
     const digester = new Digester(digest);
     let received = 0;
-    for await (const chunk of withCode(this.#stream)) {
+    for await (const chunk of withCode(this.#stream, size)) {
       received += chunk.length;
       if (received > size) {
         throw new ServiceError("artifact-invalid", `Blob ${digest} is longer than ${size} bytes`);
@@ -65,9 +65,12 @@ export class VerifyingReader implements AsyncIterable<Uint8Array> {
   }
 }
 
-async function* withCode(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* withCode(
+  stream: ReadableStream<Uint8Array>,
+  size: number,
+): AsyncGenerator<Uint8Array> {
   try {
-    yield* chunksOf(stream, { bufferBytes: BUFFER_BYTES });
+    yield* chunksOf(stream, { bufferBytes: Math.min(size + 1, BUFFER_BYTES) });
   } catch (cause) {
     if (isServiceError(cause)) throw cause;
     throw new ServiceError("source-unavailable", "Blob broke off", { cause });
