@@ -13,6 +13,7 @@ import { type Config, readConfig } from "./src/config/config.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
 import { describeError } from "./src/errors.ts";
+import { EventQueue } from "./src/events/queue.ts";
 import type { FirmwareSource, FirmwareStore } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
@@ -55,12 +56,25 @@ async function main(): Promise<void> {
     maxFirmwareBytes: config.maxFirmwareBytes,
   });
   metrics.observeStaleness(() => manager.staleness());
+  const events = await createEvents(config, async (device) => {
+    await manager.refresh(device);
+  });
   manager.start();
+  events.start();
+  if (config.webhookSecret === undefined) {
+    log.warn("Webhooks are open to everybody, see --webhook-secret-file");
+  }
   const router = createRouter({
     manager,
     downloads: new Downloads({ idleMs: config.idleMs }),
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
     observe: trackRequests(metrics),
+    webhooks: {
+      secret: config.webhookSecret,
+      repositoryPrefix: config.repositoryPrefix,
+      events,
+      observer: metrics,
+    },
   });
   const metricsRouter = createMetricsRouter(metrics);
   const servers = [
@@ -69,6 +83,7 @@ async function main(): Promise<void> {
   ];
   await anySignal("SIGTERM", "SIGINT");
   manager.stop();
+  events.stop();
   await drain(servers);
   Deno.exit(0);
 }
@@ -112,6 +127,18 @@ async function createStore(config: Config): Promise<FirmwareStore> {
   if (directory === undefined) return new MemoryStore({ maxBytes });
   try {
     return await DiskStore.open({ directory, maxBytes });
+  } catch (error) {
+    exitWith(EXIT_FAILURE, describeError(error));
+  }
+}
+
+async function createEvents(
+  { cacheDirectory: directory, concurrency }: Config,
+  handle: (device: string) => Promise<void>,
+): Promise<EventQueue> {
+  try {
+    // However many events there are, a device that waits does not stand in line behind them.
+    return await EventQueue.open({ directory, handle, concurrency: Math.max(1, concurrency - 1) });
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }

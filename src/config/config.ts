@@ -12,6 +12,7 @@ import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
 import { type FileAccess, invalid } from "./usage.ts";
 import type { ListenAddress } from "./values.ts";
+import { resolveWebhookSecret } from "./webhooks.ts";
 
 /** What the service is to do. */
 export interface Config {
@@ -41,6 +42,8 @@ export interface Config {
   readonly idleMs: number;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** What registries' webhooks have to know; everybody may send some without. */
+  readonly webhookSecret: string | undefined;
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
@@ -86,6 +89,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     concurrency: values.registryConcurrency,
     idleMs: values.idleTimeout,
     maxFirmwareBytes: values.maxFirmwareSize,
+    webhookSecret: resolveWebhookSecret(values, input),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

@@ -28,6 +28,7 @@ const NAMES = {
   trackFor: ["--track-for", "TRACK_FOR"],
   unknownFor: ["--unknown-for", "UNKNOWN_FOR"],
   maxFirmwareSize: ["--max-firmware-size", "MAX_FIRMWARE_SIZE"],
+  webhookSecretFile: ["--webhook-secret-file", "WEBHOOK_SECRET_FILE"],
   idleTimeout: ["--idle-timeout", "IDLE_TIMEOUT"],
   logLevel: ["--log-level", "LOG_LEVEL"],
   logFormat: ["--log-format", "LOG_FORMAT"],
