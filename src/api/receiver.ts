@@ -68,7 +68,8 @@ export interface WebhookOptions {
   readonly registries?: Registries;
 }
 
-type Receiver = (c: Context) => Promise<Response>;
+/** Answers a webhook. */
+export type WebhookHandler = (c: Context) => Promise<Response>;
 
 /**
  * The routes of all webhooks.
@@ -78,13 +79,13 @@ type Receiver = (c: Context) => Promise<Response>;
  */
 export function webhookRoutes(
   options: WebhookOptions,
-): Readonly<Record<string, { readonly POST: Receiver }>> {
+): Readonly<Record<string, { readonly POST: WebhookHandler }>> {
   const { registries = REGISTRIES } = options;
   const routes = Object.entries(registries).flatMap(([source, webhook]) => {
-    const receiver: Receiver = (c) => receive(c, { source, webhook, options });
+    const handler: WebhookHandler = (c) => receive(c, { source, webhook, options });
     const path = `/webhooks/${source}`;
     const paths = webhook.proof.by === "path" ? [path, `${path}/:secret`] : [path];
-    return paths.map((path) => [path, { POST: receiver }] as const);
+    return paths.map((path) => [path, { POST: handler }] as const);
   });
   return Object.fromEntries(routes);
 }

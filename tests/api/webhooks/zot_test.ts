@@ -26,7 +26,13 @@ const DATA = {
   manifest: `{"schemaVersion":2}`,
 };
 
-for (const type of ["zotregistry.image.updated", "zotregistry.image.deleted"]) {
+for (
+  const type of [
+    "zotregistry.image.updated",
+    "zotregistry.image.deleted",
+    "com.example.registry.image.updated",
+  ]
+) {
   Deno.test(`zot: ${type} checks the device`, async () => {
     const bench = new WebhookBench();
     const headers = headersOf(type);
@@ -53,7 +59,7 @@ for (
 
 Deno.test("zot: what is none of its events is refused in one sentence", async () => {
   const bench = new WebhookBench();
-  const reason = `Header "Ce-Type" does not say zotregistry.…, so it is no event of zot\n\n`;
+  const reason = `Header "Ce-Type" is missing\n\n`;
   assert.deepEqual(await bench.answer(PATH, DATA), [400, reason]);
   const headers = headersOf("zotregistry.image.updated");
   assert.deepEqual(await bench.answer(PATH, "x", { headers }), [400, "Body is not JSON\n\n"]);
