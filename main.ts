@@ -60,10 +60,6 @@ async function main(): Promise<void> {
     await manager.refresh(device);
   });
   manager.start();
-  events.start();
-  if (config.webhookSecret === undefined) {
-    log.warn("Webhooks are open to everybody, see --webhook-secret-file");
-  }
   const router = createRouter({
     manager,
     downloads: new Downloads({ idleMs: config.idleMs }),
@@ -81,6 +77,10 @@ async function main(): Promise<void> {
     serve("Devices", config.listen, (request, info) => router.fetch(request, info)),
     serve("Metrics", config.metricsListen, (request) => metricsRouter.fetch(request)),
   ];
+  events.start();
+  if (config.webhookSecret === undefined) {
+    log.warn("Webhooks are open to everybody, see --webhook-secret-file");
+  }
   await anySignal("SIGTERM", "SIGINT");
   manager.stop();
   events.stop();
