@@ -6,7 +6,7 @@
  */
 
 import pLimit, { type LimitFunction } from "p-limit";
-import { describeError, isServiceError } from "../errors.ts";
+import { describeError, type ErrorCode, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { EventJournal, type JournalEvent } from "./journal.ts";
 
@@ -34,7 +34,24 @@ const LONGEST_WISH_MS = 5 * 60 * 1000;
  * What the source itself says of a device is believed after so many attempts, which take about three
  * minutes: credentials may just have been changed, or a proxy in front may answer for it.
  */
-const ANSWERS_LIMIT = 12;
+const ANSWER_ATTEMPTS = 12;
+
+/**
+ * How often an event is tried that fails so in a row. Where another attempt is of no use, what could
+ * change that comes with an event of its own.
+ */
+const ATTEMPTS = {
+  "device-invalid": 1,
+  "firmware-unknown": 1,
+  "artifact-invalid": 1,
+  "firmware-gone": Infinity,
+  "storage-failed": Infinity,
+  "source-unavailable": Infinity,
+  "source-timeout": Infinity,
+  "source-refused": ANSWER_ATTEMPTS,
+  "source-invalid": ANSWER_ATTEMPTS,
+  "events-full": Infinity,
+} as const satisfies Record<ErrorCode, number>;
 
 /** Options of {@linkcode EventQueue.open}. */
 export interface EventQueueOptions {
@@ -171,7 +188,7 @@ export class EventQueue {
       log.info("Event is carried out", { device });
     } catch (error) {
       task.failures++;
-      if (!isOver(error, task.failures)) {
+      if (!isServiceError(error) || task.failures < ATTEMPTS[error.code]) {
         this.#failed(device, { task, error });
         return;
       }
@@ -201,10 +218,4 @@ export class EventQueue {
     const jitter = 0.5 + this.#options.random() / 2;
     return Math.max(fullMs * jitter, Math.min(wishMs, LONGEST_WISH_MS));
   }
-}
-
-/** Whether another attempt is of no use: what comes later comes with an event of its own. */
-function isOver(error: unknown, failures: number): boolean {
-  return isServiceError(error, "firmware-unknown", "device-invalid", "artifact-invalid") ||
-    (isServiceError(error, "source-refused", "source-invalid") && failures >= ANSWERS_LIMIT);
 }
