@@ -14,6 +14,7 @@ import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
 import { describeError } from "./src/errors.ts";
 import { DowngradeGuard } from "./src/firmware/downgrade.ts";
+import { EventQueue } from "./src/events/queue.ts";
 import type { FirmwareSource, FirmwareStore } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
@@ -58,20 +59,34 @@ async function main(): Promise<void> {
     guard: createGuard(config),
   });
   metrics.observeStaleness(() => manager.staleness());
+  const events = await createEvents(config, async (device) => {
+    await manager.refresh(device);
+  });
   manager.start();
   const router = createRouter({
     manager,
     downloads: new Downloads({ idleMs: config.idleMs }),
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
     observe: trackRequests(metrics),
+    webhooks: {
+      secret: config.webhookSecret,
+      repositoryPrefix: config.repositoryPrefix,
+      events,
+      observer: metrics,
+    },
   });
   const metricsRouter = createMetricsRouter(metrics);
   const servers = [
     serve("Devices", config.listen, (request, info) => router.fetch(request, info)),
     serve("Metrics", config.metricsListen, (request) => metricsRouter.fetch(request)),
   ];
+  events.start();
+  if (config.webhookSecret === undefined) {
+    log.warn("Webhooks are open to everybody, see --webhook-secret-file");
+  }
   await anySignal("SIGTERM", "SIGINT");
   manager.stop();
+  events.stop();
   await drain(servers);
   Deno.exit(0);
 }
@@ -127,6 +142,18 @@ function createGuard({ noDowngrade, cacheDirectory }: Config): DowngradeGuard | 
   }
   log.warn("Without a cache folder the highest versions are forgotten at the end of this process");
   return new DowngradeGuard(new VersionMemory());
+}
+
+async function createEvents(
+  { cacheDirectory: directory, concurrency }: Config,
+  handle: (device: string) => Promise<void>,
+): Promise<EventQueue> {
+  try {
+    // However many events there are, a device that waits does not stand in line behind them.
+    return await EventQueue.open({ directory, handle, concurrency: Math.max(1, concurrency - 1) });
+  } catch (error) {
+    exitWith(EXIT_FAILURE, describeError(error));
+  }
 }
 
 function serve(

@@ -16,6 +16,7 @@
  * - `source-timeout`: the source made no progress in time.
  * - `source-refused`: the source refuses the credentials, or wants some.
  * - `source-invalid`: the source's answer makes no sense.
+ * - `events-full`: so many events wait to be carried out that no other can be taken.
  */
 export type ErrorCode =
   | "device-invalid"
@@ -26,7 +27,8 @@ export type ErrorCode =
   | "source-unavailable"
   | "source-timeout"
   | "source-refused"
-  | "source-invalid";
+  | "source-invalid"
+  | "events-full";
 
 /** Options of {@linkcode ServiceError}. */
 export interface ServiceErrorOptions {

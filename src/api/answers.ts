@@ -20,6 +20,7 @@ const STATUSES = {
   "source-timeout": 504,
   "source-refused": 502,
   "source-invalid": 502,
+  "events-full": 503,
 } as const satisfies Record<ErrorCode, number>;
 
 /** When a device may ask again where the source did not say: most outages outlast a few seconds. */

@@ -5,10 +5,12 @@
  */
 
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { routePath } from "hono/route";
 import { describeError, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { failure, serviceFailure } from "./answers.ts";
 import { type EndpointOptions, firmware, health, version } from "./endpoints.ts";
+import { type WebhookOptions, webhookRoutes } from "./receiver.ts";
 
 const log = logger("api");
 
@@ -16,6 +18,8 @@ const log = logger("api");
 export interface RouterOptions extends EndpointOptions {
   /** Sees each request and its answer. */
   readonly observe: MiddlewareHandler;
+  /** What registries' webhooks work with. @default none are taken */
+  readonly webhooks?: WebhookOptions;
 }
 
 type Handler = (c: Context, options: RouterOptions) => Response | Promise<Response>;
@@ -36,14 +40,17 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 export function createRouter(options: RouterOptions): Hono {
   const app = new Hono();
   app.use(options.observe);
-  for (const [path, handlers] of Object.entries(ROUTES)) {
+  const webhooks = options.webhooks && webhookRoutes(options.webhooks);
+  const routes: typeof ROUTES = { ...ROUTES, ...webhooks };
+  for (const [path, handlers] of Object.entries(routes)) {
     for (const [method, handler] of Object.entries(handlers)) {
       app.on(method, path, (c) => handler(c, options));
     }
     app.all(path, (c) => methodNotAllowed(c, Object.keys(handlers)));
   }
   app.notFound((c) => {
-    const paths = Object.keys(ROUTES).join(", ");
+    const isWebhook = c.req.path.startsWith("/webhooks/");
+    const paths = Object.keys((isWebhook && webhooks) || ROUTES).join(", ");
     return failure(c, { status: 404, body: `There is nothing at this path, only at ${paths}` });
   });
   app.onError((error, c) => answerError(c, error));
@@ -61,7 +68,8 @@ function methodNotAllowed(c: Context, methods: readonly string[]): Response {
 }
 
 function answerError(c: Context, error: Error): Response {
-  const request = { path: c.req.path, device: c.req.query("device")?.slice(0, 255) };
+  // The route, not the path: that of a webhook may hold its secret.
+  const request = { path: routePath(c, -1), device: c.req.query("device")?.slice(0, 255) };
   if (!isServiceError(error)) {
     log.error("Request failed for an unknown reason", { ...request, error: error.stack });
     return failure(c, { status: 500, body: "Internal error" });

@@ -12,6 +12,7 @@ import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
 import { type FileAccess, invalid } from "./usage.ts";
 import type { ListenAddress } from "./values.ts";
+import { resolveWebhookSecret } from "./webhooks.ts";
 
 /** What the service is to do. */
 export interface Config {
@@ -43,6 +44,8 @@ export interface Config {
   readonly noDowngrade: boolean;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** What registries' webhooks have to know; everybody may send some without. */
+  readonly webhookSecret: string | undefined;
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
@@ -89,6 +92,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     idleMs: values.idleTimeout,
     noDowngrade: values.noDowngrade,
     maxFirmwareBytes: values.maxFirmwareSize,
+    webhookSecret: resolveWebhookSecret(values, input),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

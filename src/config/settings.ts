@@ -138,6 +138,11 @@ export const SETTINGS = {
     kind: kinds.firmwareSize,
     default: "256MiB",
   },
+  webhookSecretFile: {
+    value: "path",
+    help: "file that holds the secret which registries' webhooks have to know; open without",
+    kind: kinds.path,
+  },
   idleTimeout: {
     value: "duration",
     help: "how long a device may take nothing of a download before it is cut off",

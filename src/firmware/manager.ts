@@ -195,6 +195,8 @@ export class FirmwareManager {
   async refresh(device: string): Promise<Firmware> {
     // One that is under way may have looked before that happened for which we are called.
     await this.#checks.settled(device);
+    // What an earlier process has left would be served on although the source says that it is gone.
+    if (this.#cache.peek(device) === undefined) await this.#load(device);
     return await this.#join(device);
   }
 

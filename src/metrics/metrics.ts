@@ -68,6 +68,13 @@ export class Metrics {
     buckets: DURATION_BUCKETS_SECONDS,
     registers: [this.#registry],
   });
+  /** Sources are those of the API's table, results those of its type. */
+  readonly #webhooks = new Counter({
+    name: "webhooks_total",
+    help: "Webhooks of registries by what became of them.",
+    labelNames: ["source", "result"],
+    registers: [this.#registry],
+  });
 
   /** The media type of {@linkcode Metrics.expose}'s text. */
   get contentType(): string {
@@ -129,6 +136,16 @@ export class Metrics {
     const labels = { method, path, status: String(status) };
     this.#requests.inc(labels);
     this.#durations.observe(labels, seconds);
+  }
+
+  /**
+   * Counts a registry's webhook.
+   *
+   * @param source Which registry's, out of a closed set.
+   * @param result What became of it, out of a closed set.
+   */
+  webhook(source: string, result: string): void {
+    this.#webhooks.inc({ source, result });
   }
 
   /**

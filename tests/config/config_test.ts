@@ -83,6 +83,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     idleMs: 60_000,
     noDowngrade: false,
     maxFirmwareBytes: 268_435_456,
+    webhookSecret: undefined,
     logLevel: "info",
     logFormat: "text",
   });
@@ -140,6 +141,12 @@ const VALUES: readonly (readonly [
   ["trackFor", ["0", "1h"], (config) => config.trackForMs, [0, 3_600_000]],
   ["unknownFor", ["0", "1m"], (config) => config.unknownForMs, [0, 60_000]],
   ["registryConcurrency", ["1", "1000"], (config) => config.concurrency, [1, 1000]],
+  [
+    "webhookSecretFile",
+    ["/open", "/sesame"],
+    (config) => config.webhookSecret,
+    ["of /open", "of /sesame"],
+  ],
   ["idleTimeout", ["100ms", "2m"], (config) => config.idleMs, [100, 120_000]],
   ["maxFirmwareSize", ["1", "1GiB"], (config) => config.maxFirmwareBytes, [1, 2 ** 30]],
   ["logLevel", ["debug", "ERROR"], (config) => config.logLevel, ["debug", "error"]],

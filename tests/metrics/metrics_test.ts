@@ -12,6 +12,7 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_stale_seconds gauge",
     "http_requests_total counter",
     "http_request_duration_seconds histogram",
+    "webhooks_total counter",
   ]);
   const helps = [...text.matchAll(/^# HELP \S+ \S.*\.$/gm)];
   assert.equal(helps.length, types.length);
