@@ -16,6 +16,8 @@ const log = logger("api");
 export interface RouterOptions extends EndpointOptions {
   /** Sees each request and its answer. */
   readonly observe: MiddlewareHandler;
+  /** Lets a request pass, or answers it. @default all pass */
+  readonly authorize?: MiddlewareHandler | undefined;
 }
 
 type Handler = (c: Context, options: RouterOptions) => Response | Promise<Response>;
@@ -36,6 +38,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 export function createRouter(options: RouterOptions): Hono {
   const app = new Hono();
   app.use(options.observe);
+  if (options.authorize !== undefined) app.use(options.authorize);
   for (const [path, handlers] of Object.entries(ROUTES)) {
     for (const [method, handler] of Object.entries(handlers)) {
       app.on(method, path, (c) => handler(c, options));
@@ -67,7 +70,7 @@ function answerError(c: Context, error: Error): Response {
     return failure(c, { status: 500, body: "Internal error" });
   }
   const details = { ...request, code: error.code, reason: describeError(error) };
-  const isOurs = ["device-invalid", "firmware-unknown"].includes(error.code);
+  const isOurs = ["device-invalid", "firmware-unknown", "downloads-full"].includes(error.code);
   log[isOurs ? "debug" : "warn"]("Request cannot be answered", details);
   return serviceFailure(c, error);
 }
