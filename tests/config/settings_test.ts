@@ -29,6 +29,10 @@ const NAMES = {
   unknownFor: ["--unknown-for", "UNKNOWN_FOR"],
   maxFirmwareSize: ["--max-firmware-size", "MAX_FIRMWARE_SIZE"],
   idleTimeout: ["--idle-timeout", "IDLE_TIMEOUT"],
+  maxDownloads: ["--max-downloads", "MAX_DOWNLOADS"],
+  tlsCertPath: ["--tls-cert-path", "TLS_CERT_PATH"],
+  tlsKeyPath: ["--tls-key-path", "TLS_KEY_PATH"],
+  deviceTokenFile: ["--device-token-file", "DEVICE_TOKEN_FILE"],
   logLevel: ["--log-level", "LOG_LEVEL"],
   logFormat: ["--log-format", "LOG_FORMAT"],
 };
