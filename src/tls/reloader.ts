@@ -21,7 +21,7 @@ import {
 } from "./certificate.ts";
 
 /** How often the files are looked at, in milliseconds. */
-const LOOK_INTERVAL_MS = 5000;
+const LOOK_INTERVAL_MS = 2000;
 
 const log = logger("tls");
 

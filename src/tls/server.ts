@@ -31,7 +31,7 @@ export interface TlsServerOptions {
   readonly port: number;
   /** The first certificate. */
   readonly pair: CertificatePair;
-  /** How long a client may take nothing of what it is sent, in milliseconds. */
+  /** How long a client may ask nothing at first, or take nothing of an answer, in milliseconds. */
   readonly idleMs: number;
   /** Answers requests; is told the client's own address. */
   readonly handler: Deno.ServeHandler<Deno.NetAddr>;
@@ -39,11 +39,20 @@ export interface TlsServerOptions {
   readonly onError: (error: unknown) => Response;
 }
 
+/** Whose connection is passed on. */
+interface Client {
+  readonly address: Deno.NetAddr;
+  /** Ends a connection on which nothing has been asked yet: nothing else limits how long it is. */
+  readonly patience: { readonly timer: ReturnType<typeof setTimeout>; readonly end: () => void };
+  /** Whether a request has come on it. */
+  hasAsked: boolean;
+}
+
 /** A server with one certificate, and whom it serves. */
 interface Backend {
   readonly server: Deno.HttpServer<Deno.NetAddr>;
-  /** Addresses of clients by the ports of the connections that are passed on for them. */
-  readonly clients: Map<number, Deno.NetAddr>;
+  /** Clients by the ports of the connections that are passed on for them. */
+  readonly clients: Map<number, Client>;
   /** How many connections are passed on, or about to be. */
   connections: number;
 }
@@ -97,12 +106,16 @@ export class TlsServer {
   }
 
   /**
-   * Stops accepting, and lets requests under way end.
+   * Stops accepting, and lets requests under way end. Connections without any end at once.
    *
    * @returns When they have.
    */
   async shutdown(): Promise<void> {
     this.#listener.close();
+    for (const { clients } of this.#backends) {
+      // `Deno.serve` would wait for whoever has not even greeted it.
+      for (const { hasAsked, patience } of clients.values()) if (!hasAsked) patience.end();
+    }
     await Promise.all([...this.#backends].map(({ server }) => server.shutdown()));
   }
 
@@ -113,7 +126,9 @@ export class TlsServer {
       const client = clients.get(info.remoteAddr.port);
       // Somebody on this machine has found the port.
       if (client === undefined) return new Response(null, { status: 403 });
-      return handler(request, { remoteAddr: client, completed: info.completed });
+      client.hasAsked = true;
+      clearTimeout(client.patience.timer);
+      return handler(request, { remoteAddr: client.address, completed: info.completed });
     });
     const backend = { server, clients, connections: 0 };
     this.#backends.add(backend);
@@ -161,11 +176,14 @@ export class TlsServer {
     { to, clients }: Pick<Backend, "clients"> & { readonly to: Deno.TcpConn },
   ): Promise<void> {
     const { port } = to.localAddr;
-    clients.set(port, client.remoteAddr);
+    const end = (): void => [client, to].forEach((connection) => connection[Symbol.dispose]());
+    const timer = setTimeout(end, this.#options.idleMs);
+    clients.set(port, { address: client.remoteAddr, patience: { timer, end }, hasAsked: false });
     try {
       for (const connection of [client, to]) connection.setNoDelay();
       await relay(client, to, this.#options);
     } finally {
+      clearTimeout(timer);
       clients.delete(port);
     }
   }
