@@ -1,5 +1,5 @@
 /**
- * Passes bytes between two connections, both ways, until one of them is over.
+ * Passes bytes between a client's connection and a server's, both ways, until they are over.
  *
  * @module
  */
@@ -9,6 +9,9 @@ const SMALL_BUFFER_BYTES = 4 * 1024;
 
 /** What a busy one holds, in bytes: larger ones were not faster. */
 const LARGE_BUFFER_BYTES = 64 * 1024;
+
+/** So long a client may take to close a connection that the server has closed, in milliseconds. */
+const LINGER_MS = 1000;
 
 /** What a relay needs of a connection. */
 export type RelayedConnection = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close">;
@@ -23,18 +26,18 @@ export interface RelayOptions {
  * Joins two connections. Each is read no faster than the other takes it, so that whoever sends
  * notices a reader that stops.
  *
- * @param one A connection; closed at the end.
- * @param other Another; closed at the end.
+ * @param client Who asks; may go on reading after it has said all. Closed at the end.
+ * @param server Who answers; once it has said all, the end is near. Closed at the end.
  * @param options How patient it is.
  * @returns When both are closed. It never fails: that a connection breaks is how many end.
  */
 export async function relay(
-  one: RelayedConnection,
-  other: RelayedConnection,
+  client: RelayedConnection,
+  server: RelayedConnection,
   { idleMs }: RelayOptions,
 ): Promise<void> {
   // Closing both ends what is waited for in either direction.
-  const close = (): void => [one, other].forEach(closeIfOpen);
+  const close = (): void => [client, server].forEach(closeIfOpen);
   const pass = async (from: RelayedConnection, to: RelayedConnection): Promise<void> => {
     try {
       await copy(from, to, { idleMs, giveUp: close });
@@ -43,7 +46,12 @@ export async function relay(
       close();
     }
   };
-  await Promise.all([pass(one, other), pass(other, one)]);
+  const asking = pass(client, server);
+  await pass(server, client);
+  // Closed at once, what the client has not received yet could be lost to it (RFC 9112, 9.6).
+  const timer = setTimeout(close, LINGER_MS);
+  await asking;
+  clearTimeout(timer);
   close();
 }
 

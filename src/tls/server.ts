@@ -21,6 +21,9 @@ const LOOPBACK = "127.0.0.1";
 /** How long accepting pauses after it failed: it does for want of files, which others close. */
 const ACCEPT_PAUSE_MS = 100;
 
+/** So much longer a relay waits than who answers: that one knows what for, and says so. */
+const RELAY_PATIENCE = 2;
+
 const log = logger("tls");
 
 /** Options of {@linkcode TlsServer}. */
@@ -62,6 +65,7 @@ export class TlsServer {
   readonly #options: TlsServerOptions;
   readonly #listener: Deno.TcpListener;
   readonly #backends = new Set<Backend>();
+  readonly #connections = new Set<Promise<void>>();
   #newest: Backend;
 
   /**
@@ -117,6 +121,8 @@ export class TlsServer {
       for (const { hasAsked, patience } of clients.values()) if (!hasAsked) patience.end();
     }
     await Promise.all([...this.#backends].map(({ server }) => server.shutdown()));
+    // What the servers have sent is still on its way.
+    await Promise.all(this.#connections);
   }
 
   #start(pair: CertificatePair): Backend {
@@ -145,7 +151,9 @@ export class TlsServer {
   async #accept(): Promise<void> {
     for (;;) {
       try {
-        void this.#serve(await this.#listener.accept());
+        const connection = this.#serve(await this.#listener.accept());
+        this.#connections.add(connection);
+        void connection.then(() => this.#connections.delete(connection));
       } catch (error) {
         if (isClosed(error)) return;
         log.error("Cannot accept connections", { reason: describeError(error) });
@@ -181,7 +189,7 @@ export class TlsServer {
     clients.set(port, { address: client.remoteAddr, patience: { timer, end }, hasAsked: false });
     try {
       for (const connection of [client, to]) connection.setNoDelay();
-      await relay(client, to, this.#options);
+      await relay(client, to, { idleMs: this.#options.idleMs * RELAY_PATIENCE });
     } finally {
       clearTimeout(timer);
       clients.delete(port);

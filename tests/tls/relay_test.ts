@@ -12,7 +12,7 @@ async function connection(): Promise<readonly [Deno.TcpConn, Deno.TcpConn]> {
   return [near, far];
 }
 
-/** Two ends with a relay between them, and when it is over. */
+/** A client (left) and a server (right) with a relay between them, and when it is over. */
 async function relayed({ idleMs }: { idleMs: number }): Promise<{
   readonly left: Deno.TcpConn;
   readonly right: Deno.TcpConn;
@@ -40,7 +40,19 @@ Deno.test("relay() passes all bytes on, both ways at once", async () => {
   await over;
 });
 
-Deno.test("relay() passes on that one side has sent all, and goes on with the other", async () => {
+Deno.test("relay() closes the connection of a client soon after the server has said all", async () => {
+  const { left, right, over } = await relayed({ idleMs: 60_000 });
+  await send(right, new Uint8Array([1, 2, 3]));
+  await right.closeWrite();
+  await over;
+  const buffer = new Uint8Array(10);
+  assert.equal(await left.read(buffer), 3);
+  assert.equal(await left.read(buffer), null);
+  left.close();
+  right.close();
+});
+
+Deno.test("relay() passes on that a client has sent all, and goes on with the answer", async () => {
   const { left, right, over } = await relayed({ idleMs: 60_000 });
   await left.closeWrite();
   assert.equal(await right.read(new Uint8Array(1)), null);
