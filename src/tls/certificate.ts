@@ -4,7 +4,9 @@
  * @module
  */
 
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { describeError } from "../errors.ts";
 
 /** Where a certificate and its key are. */
 export interface CertificatePaths {
@@ -50,7 +52,10 @@ export async function readPair({ certPath, keyPath }: CertificatePaths): Promise
 export function checkPair({ cert, key }: CertificatePair): void {
   const [leaf] = certificatesOf(cert);
   if (leaf === undefined) throw new CertificateError("The certificate's file holds none in PEM");
-  if (!leaf.checkPrivateKey(privateKeyOf(key))) {
+  // `checkPrivateKey()` would be shorter, but older base runtimes of executables lack it.
+  const wanted = spkiOf(() => leaf.publicKey);
+  const privateKey = privateKeyOf(key);
+  if (!spkiOf(() => createPublicKey(privateKey)).equals(wanted)) {
     throw new CertificateError("The key does not belong to the certificate");
   }
 }
@@ -83,12 +88,20 @@ export function datesComplaint({ cert }: CertificatePair, now: number): string |
   return undefined;
 }
 
+function spkiOf(read: () => KeyObject): Buffer {
+  try {
+    return Buffer.from(read().export({ type: "spki", format: "der" }));
+  } catch (error) {
+    // Says which kind it is; a public key is no secret.
+    throw new CertificateError(`The certificate cannot be served: ${describeError(error)}`);
+  }
+}
+
 async function read(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CertificateError(`Cannot read ${JSON.stringify(path)}: ${reason}`);
+    throw new CertificateError(`Cannot read ${JSON.stringify(path)}: ${describeError(cause)}`);
   }
 }
 

@@ -134,7 +134,13 @@ export class TlsServer {
       if (client === undefined) return new Response(null, { status: 403 });
       client.hasAsked = true;
       clearTimeout(client.patience.timer);
-      return handler(request, { remoteAddr: client.address, completed: info.completed });
+      return handler(request, {
+        remoteAddr: client.address,
+        // A promise that nobody has asked for would end the program when a client leaves early.
+        get completed(): Promise<void> {
+          return info.completed;
+        },
+      });
     });
     const backend = { server, clients, connections: 0 };
     this.#backends.add(backend);

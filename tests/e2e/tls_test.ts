@@ -209,7 +209,7 @@ Deno.test("a pair that cannot be used is refused with one line, and the one befo
     [() => Deno.writeTextFile(files.certPath, ""), /holds none in PEM/],
     [() => Deno.remove(files.certPath), /^Cannot read .*cert\.pem.*No such file/],
     [() => bench.install(expired), /^The certificate has expired/],
-    [() => bench.install(odd), /^The certificate cannot be served/],
+    [() => bench.install(odd), /^The certificate cannot be served: /],
   ];
   for (const [index, [change, reason]] of changes.entries()) {
     await change();
@@ -240,7 +240,7 @@ Deno.test("a pair that cannot be used ends the start with status 2 and one line"
         [half, keyPath, /not whole/],
         [certPath, "/nowhere", /Cannot read "\/nowhere"/],
         [keyPath, keyPath, /holds none in PEM/],
-        [odd.certPath, odd.keyPath, /The certificate cannot be served/],
+        [odd.certPath, odd.keyPath, /The certificate cannot be served: /],
         [certPath, undefined, /--tls-cert-path is of no use alone, want --tls-key-path as well/],
       ] as const
     ) {
@@ -288,6 +288,19 @@ Deno.test("a port that is taken ends with status 1, by https as well", async () 
   });
   assert.equal(code, 1);
   assert.match(stderr, new RegExp(`^otaflux: Cannot listen on ${address}: [^\n]+\n$`));
+});
+
+Deno.test("a client that leaves in the middle of an answer leaves the service as it was", async () => {
+  await using bench = await Bench.start({ bytes: firmwareBytes(64 * 1024 * 1024, 1) });
+  for (const http2 of [true, false]) {
+    using client = await bench.client({ http2, http1: !http2 });
+    const response = await fetch(bench.url("/firmware?device=pump"), { client });
+    await response.body?.cancel();
+  }
+  while (!/^firmware_downloads_in_progress 0$/m.test(await bench.otaflux.metrics())) {
+    // Asks again: the service notices on its own time.
+  }
+  assert.match(await bench.curl("/version?device=pump"), /^1\.0\.0\n/);
 });
 
 Deno.test("a reader that stops is cut off by https, too, and so is who only connects", async () => {
