@@ -122,7 +122,7 @@ async function readTokens(path: string): Promise<Tokens> {
 function parse(text: string, path: string): Tokens {
   const digests: Uint8Array[] = [];
   const schemes = new Set<Scheme>();
-  for (const [index, line] of text.replace(/^\uFEFF/, "").split("\n").entries()) {
+  for (const [index, line] of text.split("\n").entries()) {
     const token = line.trim();
     if (token === "" || token.startsWith("#")) continue;
     const scheme = schemeOf(token);

@@ -110,10 +110,7 @@ function certificatesOf(pem: string): readonly X509Certificate[] {
   const parts = pem.split(/(?=-----BEGIN CERTIFICATE-----)/)
     .filter((part) => part.startsWith("-----BEGIN CERTIFICATE-----"));
   try {
-    return parts.map((part) => {
-      if (!part.includes("-----END CERTIFICATE-----")) throw new RangeError("no end");
-      return new X509Certificate(part);
-    });
+    return parts.map((part) => new X509Certificate(part));
   } catch {
     throw new CertificateError("The certificate's file is not whole or not PEM");
   }

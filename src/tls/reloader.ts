@@ -67,10 +67,9 @@ export class CertificateReloader {
     this.#timer ??= setInterval(() => this.look(), LOOK_INTERVAL_MS);
   }
 
-  /** Looks no more. */
+  /** Looks no more, for good. */
   stop(): void {
     clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 
   /**

@@ -80,6 +80,18 @@ Deno.test("Admission estimates the queue by how fast downloads end while all pla
   for (const seconds of [1, 1, 2, 2, 3, 3]) assert.equal(bench.sendAway(MOST), seconds);
 });
 
+Deno.test("Admission learns nothing from downloads that end while there are places", () => {
+  const bench = new Bench(2);
+  for (let i = 0; i < 50; i++) {
+    bench.enter();
+    bench.now += 10;
+    bench.leave();
+  }
+  bench.enter(2);
+  bench.now += 1000;
+  assert.equal(bench.sendAway(MOST), 15);
+});
+
 Deno.test("Admission notices that downloads have become slow", () => {
   const bench = new Bench(2);
   bench.enter(2);
