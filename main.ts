@@ -10,6 +10,7 @@ import { Admission } from "./src/api/admission.ts";
 import { Announcements } from "./src/api/announcements.ts";
 import { authorize } from "./src/api/authorization.ts";
 import { Downloads } from "./src/api/downloads.ts";
+import { identifyRequests } from "./src/api/request_id.ts";
 import { createRouter } from "./src/api/router.ts";
 import { DeviceTokens, TokenFileError } from "./src/api/tokens.ts";
 import { type Config, readConfig } from "./src/config/config.ts";
@@ -73,7 +74,7 @@ async function main(): Promise<void> {
     downloads,
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
     observe: trackRequests(metrics),
-    authorize: tokens && authorize(tokens),
+    before: [identifyRequests(), ...tokens ? [authorize(tokens)] : []],
   });
   const metricsRouter = createMetricsRouter(metrics);
   const devices = await serveDevices(config, (request, info) => router.fetch(request, info));

@@ -16,8 +16,8 @@ const log = logger("api");
 export interface RouterOptions extends EndpointOptions {
   /** Sees each request and its answer. */
   readonly observe: MiddlewareHandler;
-  /** Lets a request pass, or answers it. @default all pass */
-  readonly authorize?: MiddlewareHandler | undefined;
+  /** Let a request pass to the routes or answer it, in this order. @default none */
+  readonly before?: readonly MiddlewareHandler[];
 }
 
 type Handler = (c: Context, options: RouterOptions) => Response | Promise<Response>;
@@ -38,7 +38,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 export function createRouter(options: RouterOptions): Hono {
   const app = new Hono();
   app.use(options.observe);
-  if (options.authorize !== undefined) app.use(options.authorize);
+  for (const handler of options.before ?? []) app.use(handler);
   for (const [path, handlers] of Object.entries(ROUTES)) {
     for (const [method, handler] of Object.entries(handlers)) {
       app.on(method, path, (c) => handler(c, options));

@@ -22,10 +22,10 @@ function guarded(): { router: Hono; asked: string[]; metrics: Metrics } {
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
     observe: trackRequests(metrics),
-    authorize: authorize({
+    before: [authorize({
       accepts: (authorization) => authorization === "Bearer good",
       challenge: CHALLENGE,
-    }),
+    })],
   });
   return { router, asked, metrics };
 }
