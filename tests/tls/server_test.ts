@@ -178,3 +178,30 @@ Deno.test("TlsServer cuts off who asks nothing, but nobody who waits for an answ
   assert.equal(await another.read(new Uint8Array(1)), null);
   assert.equal(await textOf(bench.origin, client), "late");
 });
+
+/** The ports that this process listens on (proc_net(5): state 0A). */
+async function listeningPorts(): Promise<readonly number[]> {
+  const sockets = new Set<string>();
+  for await (const { name } of Deno.readDir("/proc/self/fd")) {
+    const link = await Deno.readLink(`/proc/self/fd/${name}`).catch(() => "");
+    sockets.add(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? "");
+  }
+  const rows = (await Deno.readTextFile("/proc/self/net/tcp")).trim().split("\n").slice(1);
+  return rows.map((row) => row.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode = "-"]) => state === "0A" && sockets.has(inode))
+    .map(([, address = ""]) => parseInt(address.split(":")[1] ?? "", 16));
+}
+
+Deno.test("TlsServer answers nobody who comes to the server behind it", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  const before = await listeningPorts();
+  await using bench = await Bench.start();
+  const added = (await listeningPorts()).filter((port) => !before.includes(port));
+  const [inner, ...others] = added.filter((port) => port !== bench.server.addr.port);
+  assert(inner !== undefined && others.length === 0, `${added}`);
+  using client = bench.client();
+  const response = await fetch(`https://localhost:${inner}`, { client });
+  assert.equal(response.status, 403);
+  assert.equal(await response.text(), "");
+});
