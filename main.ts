@@ -6,9 +6,13 @@
  */
 
 import meta from "./deno.json" with { type: "json" };
+import { Admission } from "./src/api/admission.ts";
 import { Announcements } from "./src/api/announcements.ts";
+import { authorize } from "./src/api/authorization.ts";
 import { Downloads } from "./src/api/downloads.ts";
+import { identifyRequests } from "./src/api/request_id.ts";
 import { createRouter } from "./src/api/router.ts";
+import { DeviceTokens, TokenFileError } from "./src/api/tokens.ts";
 import { type Config, readConfig } from "./src/config/config.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
@@ -27,6 +31,8 @@ import { createTransport } from "./src/registry/transport.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
 import { VersionFiles, VersionMemory } from "./src/store/versions.ts";
+import { CertificateError } from "./src/tls/certificate.ts";
+import { HttpsServer } from "./src/tls/https.ts";
 
 /** How long a device is served what it was told of, although there is something newer. */
 const ANNOUNCEMENT_HOLD_MS = 60_000;
@@ -44,6 +50,7 @@ if (import.meta.main) await main();
 async function main(): Promise<void> {
   const config = configure();
   configureLogging({ level: config.logLevel, format: config.logFormat });
+  const tokens = await readDeviceTokens(config);
   const metrics = new Metrics();
   const manager = new FirmwareManager({
     source: createSource(config),
@@ -63,9 +70,15 @@ async function main(): Promise<void> {
     await manager.refresh(device);
   });
   manager.start();
+  const admission = new Admission({
+    limit: config.edge.maxDownloads,
+    onRefusal: () => metrics.downloadRefused(),
+  });
+  const downloads = new Downloads({ idleMs: config.idleMs, admission });
+  metrics.observeDownloads(() => downloads.count);
   const router = createRouter({
     manager,
-    downloads: new Downloads({ idleMs: config.idleMs }),
+    downloads,
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
     observe: trackRequests(metrics),
     webhooks: {
@@ -74,10 +87,13 @@ async function main(): Promise<void> {
       events,
       observer: metrics,
     },
+    before: [identifyRequests(), ...tokens ? [authorize(tokens)] : []],
   });
   const metricsRouter = createMetricsRouter(metrics);
+  const devices = await serveDevices(config, (request, info) => router.fetch(request, info));
+  reloadOnHangup(devices, tokens ?? {});
   const servers = [
-    serve("Devices", config.listen, (request, info) => router.fetch(request, info)),
+    devices,
     serve("Metrics", config.metricsListen, (request) => metricsRouter.fetch(request)),
   ];
   events.start();
@@ -156,6 +172,58 @@ async function createEvents(
   }
 }
 
+async function readDeviceTokens({ edge }: Config): Promise<DeviceTokens | undefined> {
+  if (edge.deviceTokenFile === undefined) return undefined;
+  try {
+    const tokens = await DeviceTokens.read(edge.deviceTokenFile);
+    if (edge.tls === undefined) {
+      log.warn("Device tokens cross the network in clear, unless a proxy in front has TLS");
+    }
+    return tokens;
+  } catch (error) {
+    if (!(error instanceof TokenFileError)) throw error;
+    exitWith(EXIT_USAGE, `--device-token-file: ${error.message}`);
+  }
+}
+
+/** What listens. */
+interface Server {
+  /** Stops accepting, and lets requests under way end. */
+  shutdown(): Promise<void>;
+}
+
+/** What reads files that may change. */
+interface Reloadable {
+  /** Reads them again, and never fails. */
+  reload(): Promise<void>;
+}
+
+async function serveDevices(
+  config: Config,
+  handler: Deno.ServeHandler,
+): Promise<Server & Partial<Reloadable>> {
+  const { listen, idleMs, edge: { tls } } = config;
+  if (tls === undefined) return serve("Devices", listen, handler);
+  try {
+    const server = await HttpsServer.start({ ...listen, paths: tls, idleMs, handler, onError });
+    log.info("Devices are served", { ...server.addr, scheme: "https" });
+    return server;
+  } catch (error) {
+    if (!(error instanceof CertificateError)) exitWithoutListening(listen, error);
+    exitWith(EXIT_USAGE, `--tls-cert-path and --tls-key-path: ${error.message}`);
+  }
+}
+
+/** With nothing to reload the signal ends the program, as when its terminal is closed. */
+function reloadOnHangup(...parts: readonly Partial<Reloadable>[]): void {
+  const meant = parts.filter((part) => part.reload !== undefined);
+  if (meant.length === 0) return;
+  Deno.addSignalListener("SIGHUP", () => {
+    log.info("Signal received", { signal: "SIGHUP" });
+    for (const part of meant) void part.reload?.();
+  });
+}
+
 function serve(
   what: string,
   { hostname, port }: ListenAddress,
@@ -166,15 +234,21 @@ function serve(
       hostname,
       port,
       onListen: (address) => log.info(`${what} are served`, { ...address }),
-      onError: (error) => {
-        log.error("Request failed outside of the routes", { reason: describeError(error) });
-        return new Response(null, { status: 500 });
-      },
+      onError,
     }, handler);
   } catch (error) {
-    const address = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-    exitWith(EXIT_FAILURE, `Cannot listen on ${address}: ${describeError(error)}`);
+    exitWithoutListening({ hostname, port }, error);
   }
+}
+
+function onError(error: unknown): Response {
+  log.error("Request failed outside of the routes", { reason: describeError(error) });
+  return new Response(null, { status: 500 });
+}
+
+function exitWithoutListening({ hostname, port }: ListenAddress, error: unknown): never {
+  const address = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  exitWith(EXIT_FAILURE, `Cannot listen on ${address}: ${describeError(error)}`);
 }
 
 /** Waits for the first signal; a second one ends the program at once. */
@@ -193,7 +267,7 @@ function anySignal(...signals: Deno.Signal[]): Promise<void> {
 }
 
 /** Stops accepting at once and waits for requests under way, as long as they may take. */
-async function drain(servers: readonly Deno.HttpServer[]): Promise<void> {
+async function drain(servers: readonly Server[]): Promise<void> {
   const timeout = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), DRAIN_MS));
   const ended = Promise.all(servers.map((server) => server.shutdown())).then(() => true);
   if (await Promise.race([ended, timeout])) log.info("All requests have ended");

@@ -10,6 +10,7 @@
  * - `device-invalid`: the device id is missing or cannot name a repository.
  * - `firmware-unknown`: the source says that it has no firmware for the device.
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
+ * - `downloads-full`: as many downloads are under way as may be.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
  * - `storage-failed`: the firmware was fetched but cannot be kept, for example on a full disk.
  * - `source-unavailable`: the source cannot be reached, is overloaded or fails.
@@ -22,6 +23,7 @@ export type ErrorCode =
   | "device-invalid"
   | "firmware-unknown"
   | "firmware-gone"
+  | "downloads-full"
   | "artifact-invalid"
   | "storage-failed"
   | "source-unavailable"

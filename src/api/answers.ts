@@ -14,6 +14,7 @@ const STATUSES = {
   "device-invalid": 400,
   "firmware-unknown": 404,
   "firmware-gone": 503,
+  "downloads-full": 503,
   "artifact-invalid": 502,
   "storage-failed": 503,
   "source-unavailable": 502,

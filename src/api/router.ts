@@ -20,6 +20,8 @@ export interface RouterOptions extends EndpointOptions {
   readonly observe: MiddlewareHandler;
   /** What registries' webhooks work with. @default none are taken */
   readonly webhooks?: WebhookOptions;
+  /** Let a request pass to the routes or answer it, in this order. @default none */
+  readonly before?: readonly MiddlewareHandler[];
 }
 
 type Handler = (c: Context, options: RouterOptions) => Response | Promise<Response>;
@@ -40,6 +42,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 export function createRouter(options: RouterOptions): Hono {
   const app = new Hono();
   app.use(options.observe);
+  for (const handler of options.before ?? []) app.use(handler);
   const webhooks = options.webhooks && webhookRoutes(options.webhooks);
   const routes: typeof ROUTES = { ...ROUTES, ...webhooks };
   for (const [path, handlers] of Object.entries(routes)) {
@@ -75,7 +78,7 @@ function answerError(c: Context, error: Error): Response {
     return failure(c, { status: 500, body: "Internal error" });
   }
   const details = { ...request, code: error.code, reason: describeError(error) };
-  const isOurs = ["device-invalid", "firmware-unknown"].includes(error.code);
+  const isOurs = ["device-invalid", "firmware-unknown", "downloads-full"].includes(error.code);
   log[isOurs ? "debug" : "warn"]("Request cannot be answered", details);
   return serviceFailure(c, error);
 }

@@ -8,6 +8,7 @@
 import type { LogFormat, LogLevel } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
+import { type EdgeConfig, resolveEdge } from "./edge.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
 import { type FileAccess, invalid } from "./usage.ts";
@@ -46,6 +47,8 @@ export interface Config {
   readonly maxFirmwareBytes: number;
   /** What registries' webhooks have to know; everybody may send some without. */
   readonly webhookSecret: string | undefined;
+  /** How devices are met. */
+  readonly edge: EdgeConfig;
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
@@ -93,6 +96,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     noDowngrade: values.noDowngrade,
     maxFirmwareBytes: values.maxFirmwareSize,
     webhookSecret: resolveWebhookSecret(values, input),
+    edge: resolveEdge(values),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

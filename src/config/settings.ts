@@ -149,6 +149,27 @@ export const SETTINGS = {
     kind: kinds.duration({ minMs: 100 }),
     default: "60s",
   },
+  maxDownloads: {
+    value: "downloads",
+    help: "how many run at once; other devices are told when to come back",
+    kind: kinds.wholeNumber("downloads", { min: 1, max: 100_000 }),
+    default: "200",
+  },
+  tlsCertPath: {
+    value: "path",
+    help: "PEM file of the certificate to answer devices with by https, and those between",
+    kind: kinds.path,
+  },
+  tlsKeyPath: {
+    value: "path",
+    help: "PEM file of the certificate's key",
+    kind: kinds.path,
+  },
+  deviceTokenFile: {
+    value: "path",
+    help: "file of the tokens and passwords of devices, one a line; without it, none is asked for",
+    kind: kinds.path,
+  },
   logLevel: {
     value: "level",
     help: "the least important records that are logged",

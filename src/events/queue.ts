@@ -37,21 +37,16 @@ const LONGEST_WISH_MS = 5 * 60 * 1000;
 const ANSWER_ATTEMPTS = 12;
 
 /**
- * How often an event is tried that fails so in a row. Where another attempt is of no use, what could
- * change that comes with an event of its own.
+ * How often an event is tried that fails so in a row; without end for all other failures, which
+ * pass. Where another attempt is of no use, what could change that comes with an event of its own.
  */
-const ATTEMPTS = {
+const ATTEMPTS: Readonly<Partial<Record<ErrorCode, number>>> = {
   "device-invalid": 1,
   "firmware-unknown": 1,
   "artifact-invalid": 1,
-  "firmware-gone": Infinity,
-  "storage-failed": Infinity,
-  "source-unavailable": Infinity,
-  "source-timeout": Infinity,
   "source-refused": ANSWER_ATTEMPTS,
   "source-invalid": ANSWER_ATTEMPTS,
-  "events-full": Infinity,
-} as const satisfies Record<ErrorCode, number>;
+};
 
 /** Options of {@linkcode EventQueue.open}. */
 export interface EventQueueOptions {
@@ -188,7 +183,7 @@ export class EventQueue {
       log.info("Event is carried out", { device });
     } catch (error) {
       task.failures++;
-      if (!isServiceError(error) || task.failures < ATTEMPTS[error.code]) {
+      if (!isServiceError(error) || task.failures < (ATTEMPTS[error.code] ?? Infinity)) {
         this.#failed(device, { task, error });
         return;
       }

@@ -55,6 +55,19 @@ export class Metrics {
   });
   #readStaleness: () => Iterable<readonly [device: string, seconds: number]> = () => [];
 
+  readonly #downloads = new Gauge({
+    name: "firmware_downloads_in_progress",
+    help: "Downloads of firmware that are under way.",
+    registers: [this.#registry],
+    collect: (): void => this.#downloads.set(this.#readDownloads()),
+  });
+  #readDownloads: () => number = () => 0;
+  readonly #downloadsRefused = new Counter({
+    name: "firmware_downloads_refused_total",
+    help: "Downloads that were sent away because too many were under way.",
+    registers: [this.#registry],
+  });
+
   readonly #requests = new Counter({
     name: "http_requests_total",
     help: "HTTP requests of devices and registries.",
@@ -124,6 +137,20 @@ export class Metrics {
    */
   observeStaleness(read: () => Iterable<readonly [device: string, seconds: number]>): void {
     this.#readStaleness = read;
+  }
+
+  /**
+   * Says where the number of downloads is read each time that the metrics are.
+   *
+   * @param read Gives how many are under way.
+   */
+  observeDownloads(read: () => number): void {
+    this.#readDownloads = read;
+  }
+
+  /** Counts a download that was sent away because too many were under way. */
+  downloadRefused(): void {
+    this.#downloadsRefused.inc();
   }
 
   /**

@@ -84,6 +84,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     noDowngrade: false,
     maxFirmwareBytes: 268_435_456,
     webhookSecret: undefined,
+    edge: { maxDownloads: 200, tls: undefined, deviceTokenFile: undefined },
     logLevel: "info",
     logFormat: "text",
   });
@@ -149,6 +150,8 @@ const VALUES: readonly (readonly [
   ],
   ["idleTimeout", ["100ms", "2m"], (config) => config.idleMs, [100, 120_000]],
   ["maxFirmwareSize", ["1", "1GiB"], (config) => config.maxFirmwareBytes, [1, 2 ** 30]],
+  ["maxDownloads", ["1", "5000"], (config) => config.edge.maxDownloads, [1, 5000]],
+  ["deviceTokenFile", ["/t", "t"], (config) => config.edge.deviceTokenFile, ["/t", "t"]],
   ["logLevel", ["debug", "ERROR"], (config) => config.logLevel, ["debug", "error"]],
   ["logFormat", ["json", "text"], (config) => config.logFormat, ["json", "text"]],
 ];
@@ -296,6 +299,7 @@ const WRONG: readonly (readonly [keyof typeof SETTINGS, string, RegExp])[] = [
   ["idleTimeout", "0", /it takes a duration such as/],
   ["maxFirmwareSize", "1TB", /it takes a size such as/],
   ["maxFirmwareSize", "3GiB", /it takes a size such as .*, 2GiB at most$/],
+  ["maxDownloads", "0", /it takes a whole number of downloads from 1 to 100000/],
   ["logLevel", "loud", /it takes one of trace, debug, info, warn, error$/],
   ["logFormat", "xml", /it takes one of text, json$/],
 ];
