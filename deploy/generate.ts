@@ -9,6 +9,7 @@
 
 import { join } from "node:path";
 import {
+  COMMIT_VARIABLE,
   flagOf,
   type Setting,
   SETTINGS,
@@ -49,7 +50,7 @@ function table(): string {
 }
 
 function variables(): string[] {
-  return [...Object.keys(SETTINGS).map(variableOf), SYSTEMD_CACHE_VARIABLE];
+  return [...Object.keys(SETTINGS).map(variableOf), SYSTEMD_CACHE_VARIABLE, COMMIT_VARIABLE];
 }
 
 /** As `deno fmt` pads tables. */

@@ -15,6 +15,8 @@ import type { ListenAddress } from "./values.ts";
 
 /** What the service is to do. */
 export interface Config {
+  /** Tells it from what other commands want to know. */
+  readonly command: "serve";
   /** Where firmware comes from. */
   readonly source: RegistryConfig | LayoutConfig;
   /** What precedes a device id in a repository's name, without the slash at the end. */
@@ -47,6 +49,14 @@ export interface Config {
   readonly logFormat: LogFormat;
 }
 
+/** What `otaflux healthcheck` wants to know. */
+export interface HealthcheckConfig {
+  /** Tells it from what other commands want to know. */
+  readonly command: "healthcheck";
+  /** Where the service answers devices. */
+  readonly listen: ListenAddress;
+}
+
 /** What {@linkcode readConfig} is made from. */
 export interface ConfigInput extends ArgumentsInput, FileAccess {}
 
@@ -54,12 +64,15 @@ export interface ConfigInput extends ArgumentsInput, FileAccess {}
  * Reads the configuration.
  *
  * @param input Arguments, environment and access to files.
- * @returns The configuration; or, where help or version were asked for, the text to print.
+ * @returns What the command is to do; or, where help, version or completions were asked for, the
+ * text to print.
  * @throws {UsageError} For the first thing that is wrong.
  */
-export function readConfig(input: ConfigInput): Config | string {
-  const values = readArguments(input);
-  return typeof values === "string" ? values : resolve(values, input);
+export function readConfig(input: ConfigInput): Config | HealthcheckConfig | string {
+  const given = readArguments(input);
+  if (typeof given === "string") return given;
+  const { command, values } = given;
+  return command === "serve" ? resolve(values, input) : { command, listen: values.listenAddr };
 }
 
 /** Unless said otherwise: room for hundreds of firmwares on a gateway's disk, */
@@ -72,6 +85,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
   const [fromSystemd] = input.env(SYSTEMD_CACHE_VARIABLE)?.split(":") ?? [];
   const cacheDirectory = values.cacheDir ?? (fromSystemd || undefined);
   return {
+    command: "serve",
     cacheDirectory,
     cacheMaxBytes: values.cacheMaxBytes ??
       (cacheDirectory === undefined ? MEMORY_CACHE_BYTES : DISK_CACHE_BYTES),

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { serviceFlags } from "../../deploy/compile.ts";
+import { COMMIT_VARIABLE } from "../../src/config/settings.ts";
 import { exists, makeOnce, removeAll, run, testsCache } from "./cache.ts";
 
 /** A program and its first arguments; a test appends flags of its own. */
@@ -30,6 +31,11 @@ const BASE_RUNTIME = {
   file: "bids_validator_deno-2.3.2.data/scripts/bids-validator-deno",
   sha256: "47c70d9b4a9bca2fd8024f2785544c7806ea09bc86dcefc34b4e0fa0ce497b92",
 };
+
+/** What the tests' executables name as the commit that they were made of; the others name none. */
+export const SUBJECT_COMMIT = Deno.env.get("OTAFLUX_SUBJECT") === "executable"
+  ? "0123456789ab"
+  : undefined;
 
 /** What Deno learned after the version of the base runtime, so that those executables lack it. */
 export const SUBJECT_LACKS_ZSTD = Deno.env.get("OTAFLUX_SUBJECT") === "executable" &&
@@ -103,8 +109,11 @@ async function compile(
   options: { args: string[]; draft: string; script: string; env?: Record<string, string> },
 ): Promise<void> {
   const { args, draft, script, env = {} } = options;
+  const environment = join(dirname(draft), "commit.env");
+  await Deno.writeTextFile(environment, `${COMMIT_VARIABLE}=${SUBJECT_COMMIT}\n`);
+  const flags = [...serviceFlags(), `--env-file=${environment}`, "--quiet", "--output", draft];
   const { success, stderr } = await run(command, {
-    args: [...args, ...serviceFlags(), "--quiet", "--output", draft, script],
+    args: [...args, ...flags, script],
     cwd: REPOSITORY,
     env,
   });
