@@ -5,7 +5,7 @@
 FROM --platform=$BUILDPLATFORM denoland/deno:2.9.6 AS build
 ARG TARGETARCH
 # What --version names; the history is not part of what is built here:
-# docker build --build-arg COMMIT="$(git describe --always --dirty --exclude='*' --abbrev=12)" .
+# docker build --build-arg COMMIT="$(git describe --always --dirty --abbrev=12)" .
 ARG COMMIT=
 WORKDIR /build
 COPY deno.json deno.lock main.ts ./
