@@ -45,14 +45,17 @@ Deno.test("healthcheck() asks a service that knows no readiness whether it answe
   assert.deepEqual(asked, ["/ready", "/health"]);
 });
 
-for (
-  const [everywhere, here] of [["0.0.0.0", "127.0.0.1"], ["::", "::1"], ["localhost", "localhost"]]
-) {
+const ADDRESSES = [["0.0.0.0", "127.0.0.1"], ["::", "[::1]"], ["localhost", "localhost"]] as const;
+
+for (const [everywhere, here] of ADDRESSES) {
   Deno.test(`healthcheck() asks whoever listens on ${everywhere} at ${here}`, async () => {
-    const { server } = serve({ "/ready": new Response() }, { hostname: `${here}` });
+    const { server } = serve({ "/ready": new Response("", { status: 503 }) }, {
+      hostname: everywhere,
+    });
     await using _ = server;
     const { port } = server.addr;
-    assert.equal(await healthcheck({ listen: { hostname: `${everywhere}`, port } }), undefined);
+    const reason = await healthcheck({ listen: { hostname: everywhere, port } });
+    assert.ok(reason?.startsWith(`http://${here}:${port} is not ready`), reason);
   });
 }
 
