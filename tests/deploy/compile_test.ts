@@ -58,7 +58,7 @@ Deno.test("deno task compile makes nothing of a base runtime that is not Deno's"
   await withFolder(async (folder) => {
     const { success, stderr } = await compile(["--out", folder], { DENORT_BIN: "/bin/true" });
     assert.equal(success, false);
-    assert.match(stderr, /--version answers "[^"]*" and not "1\.0\.0": is DENORT_BIN the base/);
+    assert.match(stderr, /--version answers "[^"]*" and not "[\d.]+": is DENORT_BIN the base/);
     assert.deepEqual(await names(folder), []);
   });
 });

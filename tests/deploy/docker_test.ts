@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run } from "../helpers/cache.ts";
+import { debianTool } from "../helpers/debian.ts";
 import { pypiPackage } from "../helpers/pypi.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..", "..");
@@ -86,6 +87,30 @@ Deno.test("the compose file is one by its specification", {
   assert.ok(success, stderr);
   assert.equal(stdout, "grafana mosquitto otaflux prometheus registry\n");
 });
+
+const registry = await debianTool("docker-registry");
+
+Deno.test(
+  "the compose file's registry takes its settings",
+  { ignore: "skip" in registry },
+  async () => {
+    if ("skip" in registry) return;
+    const folder = await Deno.makeTempDir({ prefix: "otaflux-registry-" });
+    try {
+      for (const kind of ["repositories", "blobs"]) {
+        await Deno.mkdir(join(folder, "docker/registry/v2", kind), { recursive: true });
+      }
+      // Reads the settings, looks through the storage, and ends.
+      const { success, stdout, stderr } = await run(registry.path, {
+        args: ["garbage-collect", "--dry-run", join(REPOSITORY, "deploy/compose/registry.yaml")],
+        env: { ...registry.env, REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: folder },
+      });
+      assert.ok(success, stdout + stderr);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
 
 Deno.test("the compose file opens ports to this machine alone", async () => {
   const text = await Deno.readTextFile(COMPOSE);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import meta from "../../deno.json" with { type: "json" };
 import { SETTINGS, variableOf } from "../../src/config/settings.ts";
 import { run } from "../helpers/cache.ts";
 import { pypiPackage } from "../helpers/pypi.ts";
@@ -53,6 +54,10 @@ Deno.test("pods fit what Kubernetes calls restricted", async () => {
     assert.ok(text.split("\n").some((one) => one.trim() === line), line);
   }
   assert.doesNotMatch(text, /hostNetwork|hostPID|hostIPC|hostPath|hostPort|privileged/);
+});
+
+Deno.test("pods run the version that this is", async () => {
+  assert.match(await manifest("deployment.yaml"), new RegExp(`image: \\S+:${meta.version}$`, "m"));
 });
 
 Deno.test("two replicas run, one of them always, and devices keep to theirs", async () => {
