@@ -13,7 +13,9 @@ import { Downloads } from "./src/api/downloads.ts";
 import { identifyRequests } from "./src/api/request_id.ts";
 import { createRouter } from "./src/api/router.ts";
 import { DeviceTokens, TokenFileError } from "./src/api/tokens.ts";
-import { type Config, readConfig } from "./src/config/config.ts";
+import { healthcheck } from "./src/commands/healthcheck.ts";
+import { type Config, type HealthcheckConfig, readConfig } from "./src/config/config.ts";
+import { COMMIT_VARIABLE } from "./src/config/settings.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
 import { describeError } from "./src/errors.ts";
@@ -26,6 +28,7 @@ import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
+import { keepOnly } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import { createTransport } from "./src/registry/transport.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
@@ -43,13 +46,27 @@ const DRAIN_MS = 10_000;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
+/** What an executable was made of; undefined from source. */
+const COMMIT = Deno.env.get(COMMIT_VARIABLE);
+
 const log = logger("main");
 
 if (import.meta.main) await main();
 
 async function main(): Promise<void> {
   const config = configure();
+  if (config.command === "healthcheck") {
+    const reason = await healthcheck(config);
+    if (reason !== undefined) exitWith(EXIT_FAILURE, reason);
+    return;
+  }
   configureLogging({ level: config.logLevel, format: config.logFormat });
+  const { source, cacheDirectory, edge } = config;
+  keepOnly({
+    read: source.kind === "layout" || cacheDirectory !== undefined || edge.tls !== undefined ||
+      edge.deviceTokenFile !== undefined,
+    write: cacheDirectory !== undefined,
+  });
   const tokens = await readDeviceTokens(config);
   const metrics = new Metrics();
   const manager = new FirmwareManager({
@@ -107,12 +124,12 @@ async function main(): Promise<void> {
   Deno.exit(0);
 }
 
-function configure(): Config {
+function configure(): Config | HealthcheckConfig {
   try {
     const config = readConfig({
       args: Deno.args,
       env: (name) => Deno.env.get(name),
-      version: meta.version,
+      version: COMMIT ? `${meta.version} (commit ${COMMIT})` : meta.version,
       readTextFile: Deno.readTextFileSync,
       isDirectory,
     });

@@ -187,6 +187,9 @@ export const SETTINGS = {
 /** What systemd's `CacheDirectory=` sets: folders, parted by colons. */
 export const SYSTEMD_CACHE_VARIABLE = "CACHE_DIRECTORY";
 
+/** What an executable brings along, see deploy/compile.ts: the commit that it was made of. */
+export const COMMIT_VARIABLE = "OTAFLUX_COMMIT";
+
 /** A key of {@linkcode SETTINGS}. */
 export type SettingKey = keyof typeof SETTINGS;
 

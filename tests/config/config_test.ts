@@ -25,7 +25,7 @@ interface World {
 
 function read(args: readonly string[], world: World = {}): Config | string {
   const { env = {}, files = {}, folders = ["/layouts"] } = world;
-  return readConfig({
+  const config = readConfig({
     args,
     env: (name) => env[name],
     version: "1.2.3",
@@ -36,6 +36,8 @@ function read(args: readonly string[], world: World = {}): Config | string {
     },
     isDirectory: (path) => folders.includes(path),
   });
+  if (typeof config === "string" || config.command === "serve") return config;
+  assert.fail("No service is configured");
 }
 
 function configOf(args: readonly string[], world: World = {}): Config {
@@ -63,6 +65,7 @@ function registryOf(config: Config): Config["source"] & { kind: "registry" } {
 
 Deno.test("readConfig() has defaults for all but the source", () => {
   assert.deepEqual(configOf(URL_FLAG), {
+    command: "serve",
     source: {
       kind: "registry",
       url: new URL("https://registry.example"),

@@ -10,7 +10,7 @@ function read(args: readonly string[], env: Readonly<Record<string, string>> = {
     readTextFile: () => assert.fail("These files are read where they are used"),
     isDirectory: () => false,
   });
-  assert(typeof config !== "string");
+  assert(typeof config !== "string" && config.command === "serve");
   return config;
 }
 
