@@ -9,13 +9,16 @@ import { isServiceError, ServiceError } from "../errors.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { FirmwareManager } from "../firmware/manager.ts";
 import type { Announcements } from "./announcements.ts";
-import { text } from "./answers.ts";
+import { failure, text } from "./answers.ts";
 import type { Downloads } from "./downloads.ts";
 
 /** What the endpoints work with. */
 export interface EndpointOptions {
   /** Answers which firmware a device may have. */
-  readonly manager: Pick<FirmwareManager, "get" | "getAnnounced" | "open" | "ageSeconds">;
+  readonly manager: Pick<
+    FirmwareManager,
+    "get" | "getAnnounced" | "open" | "ageSeconds" | "isReady"
+  >;
   /** Sends firmware. */
   readonly downloads: Downloads;
   /** Remembers what clients were told. */
@@ -75,6 +78,19 @@ export async function firmware(c: Context, options: EndpointOptions): Promise<Re
  */
 export function health(c: Context): Response {
   return text(c, { status: 200, body: "" });
+}
+
+/**
+ * `GET /ready`: says whether there is any use in sending devices here.
+ *
+ * @param c The request.
+ * @param options What it works with.
+ * @returns An empty answer of status 200, or one of 503 that says why not.
+ */
+export function ready(c: Context, { manager }: EndpointOptions): Response {
+  if (manager.isReady()) return text(c, { status: 200, body: "" });
+  const body = "Source of firmware does not answer, and nothing is cached";
+  return failure(c, { status: 503, body, headers: { "retry-after": "5" } });
 }
 
 async function choose(

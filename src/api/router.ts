@@ -9,7 +9,7 @@ import { routePath } from "hono/route";
 import { describeError, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { failure, serviceFailure } from "./answers.ts";
-import { type EndpointOptions, firmware, health, version } from "./endpoints.ts";
+import { type EndpointOptions, firmware, health, ready, version } from "./endpoints.ts";
 import { type WebhookOptions, webhookRoutes } from "./receiver.ts";
 
 const log = logger("api");
@@ -29,6 +29,7 @@ type Handler = (c: Context, options: RouterOptions) => Response | Promise<Respon
 /** Which path answers which method. HEAD goes with GET: `answer` leaves the body out. */
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/health": { GET: health },
+  "/ready": { GET: ready },
   "/version": { GET: version },
   "/firmware": { GET: firmware },
 };

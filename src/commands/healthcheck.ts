@@ -33,10 +33,7 @@ export async function healthcheck(options: HealthcheckOptions): Promise<string |
   const origin = originOf(options);
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    let answer = await get(`${origin}/ready`, signal);
-    // A service that knows no readiness can still say that it answers.
-    if (answer.status === 404) answer = await get(`${origin}/health`, signal);
-    const { status, body } = answer;
+    const { status, body } = await get(`${origin}/ready`, signal);
     return status === 200 ? undefined : `${origin} is not ready, it answers ${status}: ${body}`;
   } catch (error) {
     const reason = signal.aborted ? `nothing in ${TIMEOUT_MS / 1000} s` : describeError(error);

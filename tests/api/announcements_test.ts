@@ -37,6 +37,7 @@ class Bench {
       open: (_device, { version }) =>
         Promise.resolve(new MemoryReader(new TextEncoder().encode(version))),
       ageSeconds: () => undefined,
+      isReady: () => true,
     },
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: HOLD_MS, now: () => this.nowMs }),

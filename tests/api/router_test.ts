@@ -39,6 +39,7 @@ function routerOf(failure?: Error, asked: string[] = []): Hono {
       getAnnounced: async (device) => await get(device),
       open: () => Promise.resolve(new MemoryReader(bytes)),
       ageSeconds: () => 7.9,
+      isReady: () => true,
     },
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
@@ -228,7 +229,8 @@ for (
   Deno.test(`GET ${path} is nothing, and says what there is`, async () => {
     const response = await routerOf().request(`http://localhost${path}`);
     assert.equal(response.status, 404);
-    const message = "There is nothing at this path, only at /health, /version, /firmware\n\n";
+    const message =
+      "There is nothing at this path, only at /health, /ready, /version, /firmware\n\n";
     assert.equal(await response.text(), message);
   });
 }

@@ -38,13 +38,6 @@ Deno.test("healthcheck() repeats in one line why the service is not ready", asyn
   );
 });
 
-Deno.test("healthcheck() asks a service that knows no readiness whether it answers", async () => {
-  const { server, asked } = serve({ "/health": new Response() });
-  await using _ = server;
-  assert.equal(await healthcheck({ listen: server.addr }), undefined);
-  assert.deepEqual(asked, ["/ready", "/health"]);
-});
-
 const ADDRESSES = [["0.0.0.0", "127.0.0.1"], ["::", "[::1]"], ["localhost", "localhost"]] as const;
 
 for (const [everywhere, here] of ADDRESSES) {
