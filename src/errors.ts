@@ -11,6 +11,7 @@
  * - `firmware-unknown`: the source says that it has no firmware for the device.
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
+ * - `signature-invalid`: the firmware is not signed as the configuration asks for.
  * - `storage-failed`: the firmware was fetched but cannot be kept, for example on a full disk.
  * - `source-unavailable`: the source cannot be reached, is overloaded or fails.
  * - `source-timeout`: the source made no progress in time.
@@ -22,6 +23,7 @@ export type ErrorCode =
   | "firmware-unknown"
   | "firmware-gone"
   | "artifact-invalid"
+  | "signature-invalid"
   | "storage-failed"
   | "source-unavailable"
   | "source-timeout"

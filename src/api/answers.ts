@@ -15,6 +15,7 @@ const STATUSES = {
   "firmware-unknown": 404,
   "firmware-gone": 503,
   "artifact-invalid": 502,
+  "signature-invalid": 502,
   "storage-failed": 503,
   "source-unavailable": 502,
   "source-timeout": 504,

@@ -98,6 +98,8 @@ const RIVALS: Partial<Record<SettingKey, SettingKey>> = {
   layoutDir: "registryUrl",
   registryPassword: "registryPasswordFile",
   registryPasswordFile: "registryPassword",
+  cosignCertificateIdentity: "cosignCertificateIdentityRegexp",
+  cosignCertificateIdentityRegexp: "cosignCertificateIdentity",
 };
 
 function readValues(given: GivenFlags, env: ArgumentsInput["env"]): SettingValues {

@@ -35,6 +35,7 @@ function read(args: readonly string[], world: World = {}): Config | string {
       return text;
     },
     isDirectory: (path) => folders.includes(path),
+    listDirectory: () => [],
   });
 }
 

@@ -1,0 +1,182 @@
+/**
+ * Signatures made by the real Cosign, as `tests/fixtures/cosign/` keeps them, behind a source.
+ *
+ * @module
+ */
+
+import { ServiceError } from "../../src/errors.ts";
+import { AcceptedVersions } from "../../src/cosign/accepted.ts";
+import type { SignatureSource } from "../../src/cosign/discovery.ts";
+import { readPublicKey, type VerificationKey } from "../../src/cosign/keys.ts";
+import type { SigningPolicy } from "../../src/cosign/policy.ts";
+import { CosignVerifier, type SignedFirmware } from "../../src/cosign/verifier.ts";
+import {
+  type DeliveredManifest,
+  type Descriptor,
+  type Digest,
+  parseReferrers,
+  referrersTag,
+} from "../../src/oci.ts";
+import type { Artifact, Bytes } from "./manifest.ts";
+import { utf8 } from "./manifest.ts";
+
+const FOLDER = new URL("../fixtures/cosign/", import.meta.url);
+
+/** The device that all fixtures are for. */
+export const FIXTURE_DEVICE = "esp32";
+
+/** All fixtures, by the format of what was signed and how it is found. */
+export const FIXTURES: readonly string[] = [...Deno.readDirSync(FOLDER)]
+  .map(({ name }) => name)
+  .filter((name) => /^v[23]-.*\.json$/.test(name))
+  .map((name) => name.replace(/\.json$/, ""))
+  .toSorted();
+
+/** What `make.ts` wrote. */
+interface FixtureFile {
+  readonly digest: Digest;
+  readonly publicKeys: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly manifests: Readonly<Record<string, { readonly mediaType: string; text: string }>>;
+  readonly blobs: Readonly<Record<string, string>>;
+  readonly referrers?: readonly Descriptor[];
+}
+
+/** A repository as Cosign left it, which a test may change. */
+export class CosignFixture implements SignatureSource {
+  /** The digest that the tag points to. */
+  readonly digest: Digest;
+  /** Digests by tag. */
+  readonly tags: Map<string, string>;
+  /** Manifests by what the registry says that their digest is. */
+  readonly manifests: Map<string, { readonly mediaType: string; readonly bytes: Bytes }>;
+  /** Blobs, likewise. */
+  readonly blobs: Map<string, Bytes>;
+  /** What the referrers API says; without it the tag decides. */
+  referrers: readonly Descriptor[] | undefined;
+  /** What was asked for, in order. */
+  readonly asked: string[] = [];
+  readonly #file: FixtureFile;
+
+  /** @param name One of {@linkcode FIXTURES}. */
+  constructor(name: string) {
+    const file: FixtureFile = JSON.parse(Deno.readTextFileSync(new URL(`${name}.json`, FOLDER)));
+    this.#file = file;
+    this.digest = file.digest;
+    this.tags = new Map(Object.entries(file.tags));
+    this.manifests = new Map(
+      Object.entries(file.manifests).map(([digest, { mediaType, text }]) => [
+        digest,
+        { mediaType, bytes: utf8(text) },
+      ]),
+    );
+    this.blobs = new Map(
+      Object.entries(file.blobs).map(([digest, text]) => [digest, utf8(text)]),
+    );
+    this.referrers = file.referrers;
+  }
+
+  /** The keys that have signed; where the fixture does not name them, the one of all others. */
+  keys(): readonly VerificationKey[] {
+    const { publicKeys } = this.#file;
+    const names = Object.keys(publicKeys);
+    if (names.length === 0) return [fixtureKey("p256"), fixtureKey("ed25519")];
+    return names.map((name) => readPublicKey(publicKeys[name] ?? "", `${name}.pub`));
+  }
+
+  /** What is to be verified: the documents that the tag leads to. */
+  firmware(version = "1.0.0"): SignedFirmware {
+    const top = this.#document(this.digest);
+    const { manifests } = JSON.parse(new TextDecoder().decode(top.bytes));
+    const documents = manifests === undefined ? [top] : [top, this.#document(manifests[0].digest)];
+    return { tag: version, version, documents };
+  }
+
+  /** All that the repository holds, to be pushed elsewhere; with a tag where there is one. */
+  artifacts(): readonly { readonly tag: string | undefined; readonly artifact: Artifact }[] {
+    return [...this.manifests].map(([digest, { mediaType, bytes }]) => {
+      const tag = [...this.tags].find(([, tagged]) => tagged === digest)?.[0];
+      return { tag, artifact: { mediaType, manifest: bytes, digest, blobs: this.blobs } };
+    });
+  }
+
+  /** Digests of the layers that hold signatures. */
+  signatureBlobs(): readonly string[] {
+    return [...this.manifests.values()].flatMap(({ bytes }) => {
+      const { layers = [] } = JSON.parse(new TextDecoder().decode(bytes));
+      return layers
+        .filter(({ mediaType }: Descriptor) => /simplesigning|sigstore\.bundle/.test(mediaType))
+        .map(({ digest }: Descriptor) => digest);
+    });
+  }
+
+  listReferrers(_device: string, digest: Digest): Promise<readonly Descriptor[]> {
+    this.asked.push(`referrers ${digest}`);
+    if (this.referrers !== undefined) return Promise.resolve(this.referrers);
+    const list = this.manifests.get(this.tags.get(referrersTag(digest)) ?? "");
+    return Promise.resolve().then(() => list === undefined ? [] : parseReferrers(list.bytes));
+  }
+
+  fetchManifest(_device: string, reference: string): Promise<DeliveredManifest> {
+    this.asked.push(`manifest ${reference}`);
+    const digest = this.tags.get(reference) ?? reference;
+    const manifest = this.manifests.get(digest);
+    return manifest === undefined
+      ? Promise.reject(new ServiceError("firmware-unknown", "No such manifest"))
+      : Promise.resolve({ ...manifest, claimedDigest: digest as Digest });
+  }
+
+  openBlob(_device: string, { digest }: Descriptor): Promise<ReadableStream<Uint8Array>> {
+    this.asked.push(`blob ${digest}`);
+    const bytes = this.blobs.get(digest);
+    return bytes === undefined
+      ? Promise.reject(new ServiceError("artifact-invalid", "No such blob"))
+      : Promise.resolve(new Blob([bytes]).stream());
+  }
+
+  #document(digest: string): { digest: Digest; bytes: Bytes } {
+    const manifest = this.manifests.get(digest);
+    if (manifest === undefined) throw new Error(`The fixture has no ${digest}`);
+    return { digest: digest as Digest, bytes: manifest.bytes };
+  }
+}
+
+/** The text of a public key. */
+export function fixturePem(name: "p256" | "ed25519"): string {
+  return Deno.readTextFileSync(new URL(`${name}.pub`, FOLDER));
+}
+
+/** A public key. */
+export function fixtureKey(name: "p256" | "ed25519"): VerificationKey {
+  return readPublicKey(fixturePem(name), `${name}.pub`);
+}
+
+/** Sigstore's public trusted root, JSON. */
+export function trustedRoot(): string {
+  return Deno.readTextFileSync(new URL("trusted_root.json", FOLDER));
+}
+
+/** A policy of one signature by any of the keys, unless a test says otherwise. */
+export function policyOf(
+  keys: readonly VerificationKey[],
+  rules: Partial<SigningPolicy> = {},
+): SigningPolicy {
+  return {
+    keys,
+    keyless: undefined,
+    annotations: {},
+    minSignatures: 1,
+    requireVersion: false,
+    ...rules,
+  };
+}
+
+/** Verifies what a fixture holds. */
+export async function verifyFixture(
+  fixture: CosignFixture,
+  policy: SigningPolicy = policyOf(fixture.keys()),
+  { device = FIXTURE_DEVICE, firmware = fixture.firmware() } = {},
+): Promise<void> {
+  const accepted = new AcceptedVersions(undefined);
+  await new CosignVerifier({ source: fixture, policy, accepted }).verify(device, firmware);
+}
