@@ -25,7 +25,7 @@ const bundleSchema = v.object({
   mediaType: v.string(),
   verificationMaterial: v.object({
     publicKey: v.optional(v.unknown()),
-    certificate: v.optional(v.unknown()),
+    certificate: v.optional(v.object({ rawBytes: v.string() })),
   }),
   dsseEnvelope: v.optional(v.object({
     payload: v.string(),
@@ -58,7 +58,10 @@ export function readBundle(bytes: Uint8Array): Bundle {
   if (!MEDIA_TYPES.includes(mediaType)) {
     throw new Unacceptable(`a bundle of the type ${quote(mediaType)}`);
   }
-  const isKeyless = verificationMaterial.certificate !== undefined;
+  const { certificate } = verificationMaterial;
+  const isKeyless = certificate !== undefined;
+  // The library that verifies it would read other spellings as well.
+  if (isKeyless) decodeBase64(certificate.rawBytes);
   // Of two things in one bundle it would not be clear which one is signed.
   if (isKeyless === (verificationMaterial.publicKey !== undefined)) {
     throw new Unacceptable("a bundle that is of neither a key nor a certificate");

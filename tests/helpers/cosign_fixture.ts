@@ -7,6 +7,7 @@
 import { ServiceError } from "../../src/errors.ts";
 import { AcceptedVersions } from "../../src/cosign/accepted.ts";
 import type { SignatureSource } from "../../src/cosign/discovery.ts";
+import { KNOWN_GOOD_BUNDLE } from "../../src/cosign/known_good.ts";
 import { readPublicKey, type VerificationKey } from "../../src/cosign/keys.ts";
 import type { SigningPolicy } from "../../src/cosign/policy.ts";
 import { CosignVerifier, type SignedFirmware } from "../../src/cosign/verifier.ts";
@@ -17,8 +18,14 @@ import {
   parseReferrers,
   referrersTag,
 } from "../../src/oci.ts";
-import type { Artifact, Bytes } from "./manifest.ts";
-import { utf8 } from "./manifest.ts";
+import {
+  type Artifact,
+  type Bytes,
+  describeArtifact,
+  digestOf,
+  manifestOf,
+  utf8,
+} from "./manifest.ts";
 
 const FOLDER = new URL("../fixtures/cosign/", import.meta.url);
 
@@ -58,9 +65,9 @@ export class CosignFixture implements SignatureSource {
   readonly asked: string[] = [];
   readonly #file: FixtureFile;
 
-  /** @param name One of {@linkcode FIXTURES}. */
-  constructor(name: string) {
-    const file: FixtureFile = JSON.parse(Deno.readTextFileSync(new URL(`${name}.json`, FOLDER)));
+  /** @param name One of {@linkcode FIXTURES}, or what one would hold. */
+  constructor(name: string | FixtureFile) {
+    const file = typeof name === "string" ? readFixture(name) : name;
     this.#file = file;
     this.digest = file.digest;
     this.tags = new Map(Object.entries(file.tags));
@@ -110,6 +117,39 @@ export class CosignFixture implements SignatureSource {
     });
   }
 
+  /** Changes a blob, and all that names it: as whoever may push could. */
+  reseal(digest: string, bytes: Bytes): void {
+    const resealed = digestOf(bytes);
+    this.blobs.set(resealed, bytes);
+    for (const [name, { bytes: manifest }] of [...this.manifests]) {
+      const document = JSON.parse(new TextDecoder().decode(manifest));
+      const layer = document.layers?.find((layer: Descriptor) => layer.digest === digest);
+      if (layer === undefined) continue;
+      Object.assign(layer, { digest: resealed, size: bytes.length });
+      this.resealManifest(name, utf8(JSON.stringify(document)));
+    }
+  }
+
+  /** Changes a manifest, and all that names it. */
+  resealManifest(digest: string, bytes: Bytes): void {
+    const { mediaType } = this.manifests.get(digest) ?? { mediaType: "" };
+    const resealed = digestOf(bytes);
+    this.manifests.set(resealed, { mediaType, bytes });
+    for (const [tag, tagged] of this.tags) if (tagged === digest) this.tags.set(tag, resealed);
+    const claim = { digest: resealed as Digest, size: bytes.length };
+    this.referrers = this.referrers?.map((entry) =>
+      entry.digest === digest ? { ...entry, ...claim } : entry
+    );
+    const list = this.tags.get(referrersTag(this.digest));
+    const index = this.manifests.get(list ?? "");
+    if (list === undefined || index === undefined || list === resealed) return;
+    const document = JSON.parse(new TextDecoder().decode(index.bytes));
+    const entry = document.manifests.find((entry: Descriptor) => entry.digest === digest);
+    if (entry === undefined) return;
+    Object.assign(entry, claim);
+    this.resealManifest(list, utf8(JSON.stringify(document)));
+  }
+
   listReferrers(_device: string, digest: Digest): Promise<readonly Descriptor[]> {
     this.asked.push(`referrers ${digest}`);
     if (this.referrers !== undefined) return Promise.resolve(this.referrers);
@@ -139,6 +179,39 @@ export class CosignFixture implements SignatureSource {
     if (manifest === undefined) throw new Error(`The fixture has no ${digest}`);
     return { digest: digest as Digest, bytes: manifest.bytes };
   }
+}
+
+const texts = new Map<string, string>();
+
+function readFixture(name: string): FixtureFile {
+  const text = texts.get(name) ?? Deno.readTextFileSync(new URL(`${name}.json`, FOLDER));
+  texts.set(name, text);
+  return JSON.parse(text);
+}
+
+/**
+ * The bundle of an image that was signed without a key, as Cosign v3 attaches it. The image itself
+ * is not here: nothing but its digest is signed.
+ */
+export function keylessFixture(): CosignFixture {
+  const bundle = JSON.parse(KNOWN_GOOD_BUNDLE);
+  const { subject: [subject] } = JSON.parse(atob(bundle.dsseEnvelope.payload));
+  const digest = `sha256:${subject.digest.sha256}` as Digest;
+  const referrer = manifestOf({
+    layers: [{ mediaType: bundle.mediaType, bytes: utf8(KNOWN_GOOD_BUNDLE) }],
+  });
+  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  return new CosignFixture({
+    digest,
+    publicKeys: {},
+    tags: {},
+    manifests: {
+      [digest]: { mediaType: referrer.mediaType, text: "{}" },
+      [referrer.digest]: { mediaType: referrer.mediaType, text: text(referrer.manifest) },
+    },
+    blobs: Object.fromEntries([...referrer.blobs].map(([name, bytes]) => [name, text(bytes)])),
+    referrers: [describeArtifact(referrer) as Descriptor],
+  });
 }
 
 /** The text of a public key. */
