@@ -72,9 +72,9 @@ function parse(pem: string): KeyObject {
 
 /** Cosign signs with the first hash, and its own `verify` asks for the second by default. */
 const CURVE_HASHES: Readonly<Record<string, readonly string[]>> = {
-  prime256v1: ["sha256"],
-  secp384r1: ["sha384", "sha256"],
-  secp521r1: ["sha512"],
+  "P-256": ["sha256"],
+  "P-384": ["sha384", "sha256"],
+  "P-521": ["sha512"],
 };
 
 /** Shorter keys can be broken; longer ones take long. */
@@ -83,20 +83,22 @@ const RSA_BITS = { min: 2048, max: 4096 };
 type Verify = (data: Uint8Array, signature: Uint8Array) => boolean | Promise<boolean>;
 
 function verifierOf(key: KeyObject): Verify {
-  const { namedCurve = "", modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case "ec": {
-      const hashes = CURVE_HASHES[namedCurve];
-      if (hashes === undefined) throw new UnusableKey(`is of the curve ${namedCurve}, ${WANTED}`);
+      const curve = curveOf(key);
+      const hashes = CURVE_HASHES[curve];
+      if (hashes === undefined) throw new UnusableKey(`is of the curve ${curve}, ${WANTED}`);
       return (data, signature) =>
         hashes.some((hash) => verify(hash, data, key, signature)) ||
-        (namedCurve === "secp521r1" && verifyShortHash(key, data, signature));
+        (curve === "P-521" && verifyShortHash(key, data, signature));
     }
-    case "rsa":
+    case "rsa": {
+      const { modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
       if (modulusLength < RSA_BITS.min || modulusLength > RSA_BITS.max) {
         throw new UnusableKey(`is an RSA key of ${modulusLength} bits, ${WANTED}`);
       }
       return (data, signature) => verify("sha256", data, key, signature);
+    }
     case "ed25519":
       return (data, signature) => verifyEd25519(key, data, signature);
     default:
@@ -105,6 +107,16 @@ function verifierOf(key: KeyObject): Verify {
 }
 
 const WANTED = "want ECDSA P-256, P-384 or P-521, RSA of 2048 to 4096 bits, or Ed25519";
+
+/** By its JWK name (RFC 7518, 6.2.1.1): releases of Deno differ in `namedCurve`. */
+function curveOf(key: KeyObject): string {
+  try {
+    return key.export({ format: "jwk" }).crv ?? "without a name";
+  } catch {
+    // Deno writes no JWK of a curve that it does not know.
+    return "without a name";
+  }
+}
 
 /** Deno refuses hashes of less than half of the curve's length, which P-521 with SHA-256 is. */
 async function verifyShortHash(

@@ -106,14 +106,9 @@ function mend(crypto: { verify: Verify }): void {
 function hashFor(key: KeyObject, algorithm: string | undefined): string | null {
   if (key.asymmetricKeyType === "ed25519") return null;
   if (algorithm !== undefined) return algorithm;
-  switch (key.asymmetricKeyDetails?.namedCurve) {
-    case "secp384r1":
-      return "sha384";
-    case "secp521r1":
-      return "sha512";
-    default:
-      return "sha256";
-  }
+  if (key.asymmetricKeyType !== "ec") return "sha256";
+  const { crv } = key.export({ format: "jwk" });
+  return crv === "P-384" ? "sha384" : crv === "P-521" ? "sha512" : "sha256";
 }
 
 function createVerifier(library: Library, trustedRoot: string): SigstoreVerifier {
