@@ -9,6 +9,7 @@ import { ServiceError } from "../errors.ts";
 import type { Digest } from "../oci.ts";
 import type { AcceptedVersions } from "./accepted.ts";
 import { readBundle, signedBytes } from "./bundle.ts";
+import { bundleOfAnnotations } from "./certificate_annotations.ts";
 import { findSignatures, type FoundSignature, type SignatureSource } from "./discovery.ts";
 import { decodeBase64 } from "./encoding.ts";
 import { verifyKeyless } from "./keyless.ts";
@@ -153,16 +154,21 @@ export class CosignVerifier {
 
   async #examine(signature: FoundSignature, subject: Subject): Promise<Signed> {
     if (signature.kind === "bundle") return await this.#examineBundle(signature.bytes, subject);
-    const text = signature.annotations[SIGNATURE_ANNOTATION];
+    const { bytes, annotations } = signature;
+    const text = annotations[SIGNATURE_ANNOTATION];
     if (text === undefined) throw new Unacceptable("a layer without a signature");
-    const signer = await this.#signerOf(signature.bytes, decodeBase64(text));
-    return { signer, claim: readPayload(signature.bytes, subject) };
+    const data = decodeBase64(text);
+    const bundle = this.#policy.keyless && bundleOfAnnotations(bytes, annotations);
+    const signer = bundle === undefined
+      ? await this.#signerOf(bytes, data)
+      : this.#certifiedSignerOf(bundle, bytes);
+    return { signer, claim: readPayload(bytes, subject) };
   }
 
   async #examineBundle(bytes: Uint8Array, subject: Subject): Promise<Signed> {
     const { isKeyless, statement, signature } = readBundle(bytes);
     const signer = isKeyless
-      ? this.#certifiedSignerOf(bytes, subject)
+      ? this.#certifiedSignerOf(JSON.parse(new TextDecoder().decode(bytes)), subject.bytes)
       : await this.#signerOf(statement ? signedBytes(statement) : subject.bytes, signature);
     // What is signed without a statement is the document itself, and nothing is noted with it.
     const claim = statement ? readStatement(statement, subject.digest) : { annotations: {} };
@@ -176,11 +182,10 @@ export class CosignVerifier {
     throw new Unacceptable("a signature by no key that counts");
   }
 
-  #certifiedSignerOf(bytes: Uint8Array, subject: Subject): string {
+  #certifiedSignerOf(bundle: unknown, artifact: Uint8Array): string {
     const { keyless } = this.#policy;
     if (keyless === undefined) throw new Unacceptable("a signature by a certificate");
-    const bundle: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    const signer = verifyKeyless(keyless.sigstore, keyless, { bundle, artifact: subject.bytes });
+    const signer = verifyKeyless(keyless.sigstore, keyless, { bundle, artifact });
     return JSON.stringify([signer.issuer, signer.identity]);
   }
 

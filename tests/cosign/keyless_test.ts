@@ -5,6 +5,7 @@ import type { KeylessIdentity } from "../../src/cosign/keyless.ts";
 import { KNOWN_GOOD_BUNDLE } from "../../src/cosign/known_good.ts";
 import type { SigningPolicy } from "../../src/cosign/policy.ts";
 import { loadSigstore, UnusableRoot } from "../../src/cosign/sigstore.ts";
+import { describeError, isServiceError } from "../../src/errors.ts";
 import type { Digest } from "../../src/oci.ts";
 import {
   CosignFixture,
@@ -70,6 +71,60 @@ for (
     await assert.rejects(verifyFixture(keylessFixture(), policy), {
       code: "signature-invalid",
       cause: /found a signature by "https:.*" of "https:\/\/token\.actions\..*", want 1 of /,
+    });
+  });
+}
+
+/** Signed without a key as Cosign v2 notes it, and verified against a root of the test's own. */
+async function verifyAnnotations(
+  fixture: CosignFixture,
+  wanted: Partial<KeylessIdentity> = {},
+  root = trustedRoot("keyless-annotations-root"),
+): Promise<void> {
+  const identity = "https://ci.example/acme/esp32";
+  const policy = await policyFor({ identity, issuer: "https://issuer.example", ...wanted }, root);
+  await verifyFixture(fixture, policy);
+}
+
+Deno.test("CosignVerifier accepts certificate and promise in the annotations of v2", async () => {
+  await verifyAnnotations(new CosignFixture("keyless-annotations"));
+});
+
+Deno.test("CosignVerifier refuses the annotations of v2 of another identity, root or none", async () => {
+  const refused = { code: "signature-invalid" };
+  const fixture = new CosignFixture("keyless-annotations");
+  const other = { identity: "https://ci.example/acme" };
+  await assert.rejects(verifyAnnotations(fixture, other), refused);
+  await assert.rejects(verifyAnnotations(fixture, { issuer: "https://other.example" }), refused);
+  await assert.rejects(verifyAnnotations(fixture, {}, trustedRoot()), refused);
+  await assert.rejects(verifyFixture(fixture, policyOf([new Signer().key])), refused);
+});
+
+for (
+  const [what, name, from, to, reason] of [
+    ["no promise", "bundle", /.*/, "", "what is not JSON"],
+    ["another time", "bundle", /"integratedTime":\d/, '"integratedTime":2', "does not hold"],
+    ["another index", "bundle", /"logIndex":/, '"logIndex":1', "does not hold"],
+    ["another log", "bundle", /"logID":"../, '"logID":"00', "does not hold"],
+    ["another body", "bundle", /"body":"/, '"body":"AAAA', "what is not JSON"],
+    ["no certificate", "certificate", /[^]*/, "none", "what is no certificate"],
+    ["a damaged certificate", "certificate", /(?<=CERTIFICATE-----\n.{80})./s, "!", "certificate"],
+  ] as const
+) {
+  Deno.test(`CosignVerifier refuses the annotations of v2 with ${what}`, async () => {
+    const fixture = new CosignFixture("keyless-annotations");
+    const tag = `${fixture.digest.replace(":", "-")}.sig`;
+    const digest = fixture.tags.get(tag) ?? "";
+    const manifest = JSON.parse(new TextDecoder().decode(fixture.manifests.get(digest)?.bytes));
+    const { annotations } = manifest.layers[0];
+    const before = annotations[`dev.sigstore.cosign/${name}`];
+    annotations[`dev.sigstore.cosign/${name}`] = before.replace(from, to);
+    assert.notEqual(annotations[`dev.sigstore.cosign/${name}`], before);
+    fixture.resealManifest(digest, utf8(JSON.stringify(manifest)));
+    await assert.rejects(verifyAnnotations(fixture), (error) => {
+      assert(isServiceError(error, "signature-invalid"));
+      assert(describeError(error).includes(reason), describeError(error));
+      return true;
     });
   });
 }

@@ -224,9 +224,9 @@ export function fixtureKey(name: "p256" | "ed25519"): VerificationKey {
   return readPublicKey(fixturePem(name), `${name}.pub`);
 }
 
-/** Sigstore's public trusted root, JSON. */
-export function trustedRoot(): string {
-  return Deno.readTextFileSync(new URL("trusted_root.json", FOLDER));
+/** A trusted root, JSON: Sigstore's public one, or one of a fixture. */
+export function trustedRoot(name = "trusted_root"): string {
+  return Deno.readTextFileSync(new URL(`${name}.json`, FOLDER));
 }
 
 /** A policy of one signature by any of the keys, unless a test says otherwise. */
