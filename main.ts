@@ -18,17 +18,20 @@ import { type Config, type HealthcheckConfig, readConfig } from "./src/config/co
 import { COMMIT_VARIABLE } from "./src/config/settings.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
+import { AcceptedVersions } from "./src/cosign/accepted.ts";
+import { loadPolicy, UnusablePolicy } from "./src/cosign/load.ts";
+import { CosignVerifier } from "./src/cosign/verifier.ts";
 import { describeError } from "./src/errors.ts";
 import { DowngradeGuard } from "./src/firmware/downgrade.ts";
 import { EventQueue } from "./src/events/queue.ts";
-import type { FirmwareSource, FirmwareStore } from "./src/firmware/firmware.ts";
+import type { FirmwareStore, FirmwareVerifier } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
-import { keepOnly } from "./src/permissions.ts";
+import { keepOnly, type NeededAccess } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import { createTransport } from "./src/registry/transport.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
@@ -61,16 +64,14 @@ async function main(): Promise<void> {
     return;
   }
   configureLogging({ level: config.logLevel, format: config.logFormat });
-  const { source, cacheDirectory, edge } = config;
-  keepOnly({
-    read: source.kind === "layout" || cacheDirectory !== undefined || edge.tls !== undefined ||
-      edge.deviceTokenFile !== undefined,
-    write: cacheDirectory !== undefined,
-  });
+  const source = createSource(config);
+  const verifier = await createVerifier(config, source);
   const tokens = await readDeviceTokens(config);
+  keepOnly(accessOf(config));
   const metrics = new Metrics();
   const manager = new FirmwareManager({
-    source: createSource(config),
+    source,
+    verifier,
     store: await createStore(config),
     observer: metrics,
     cacheSize: config.cacheSize,
@@ -132,6 +133,7 @@ function configure(): Config | HealthcheckConfig {
       version: COMMIT ? `${meta.version} (commit ${COMMIT})` : meta.version,
       readTextFile: Deno.readTextFileSync,
       isDirectory,
+      listDirectory: (path) => [...Deno.readDirSync(path)].map(({ name }) => name),
     });
     if (typeof config !== "string") return config;
     Deno.stdout.writeSync(new TextEncoder().encode(config));
@@ -142,7 +144,16 @@ function configure(): Config | HealthcheckConfig {
   }
 }
 
-function createSource(config: Config): FirmwareSource {
+/** What is read and written once all that was configured has been read. */
+function accessOf({ source, cacheDirectory, edge }: Config): NeededAccess {
+  const isReadAgain = edge.tls !== undefined || edge.deviceTokenFile !== undefined;
+  return {
+    read: source.kind === "layout" || cacheDirectory !== undefined || isReadAgain,
+    write: cacheDirectory !== undefined,
+  };
+}
+
+function createSource(config: Config): RegistryClient | LayoutSource {
   const { source, repositoryPrefix } = config;
   if (source.kind === "layout") {
     return new LayoutSource({ directory: source.directory, repositoryPrefix });
@@ -156,6 +167,22 @@ function createSource(config: Config): FirmwareSource {
     userAgent: `OtaFlux/${meta.version}`,
   });
   return new RegistryClient({ url, repositoryPrefix, fetch });
+}
+
+/** Without it everybody may release firmware who may push. */
+async function createVerifier(
+  config: Config,
+  source: RegistryClient | LayoutSource,
+): Promise<FirmwareVerifier | undefined> {
+  const { cosign, cacheDirectory } = config;
+  if (cosign === undefined) return undefined;
+  const accepted = cacheDirectory && `${cacheDirectory}/.otaflux/accepted`;
+  try {
+    const policy = await loadPolicy(cosign);
+    return new CosignVerifier({ source, policy, accepted: new AcceptedVersions(accepted) });
+  } catch (error) {
+    exitWith(error instanceof UnusablePolicy ? EXIT_USAGE : EXIT_FAILURE, describeError(error));
+  }
 }
 
 async function createStore(config: Config): Promise<FirmwareStore> {
