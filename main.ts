@@ -60,6 +60,8 @@ async function main(): Promise<void> {
     manager,
     downloads: new Downloads({ idleMs: config.idleMs }),
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
+    fleet: metrics,
+    corsOrigins: config.corsOrigins,
     observe: trackRequests(metrics),
   });
   const metricsRouter = createMetricsRouter(metrics);

@@ -10,6 +10,7 @@
  * - `device-invalid`: the device id is missing or cannot name a repository.
  * - `firmware-unknown`: the source says that it has no firmware for the device.
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
+ * - `firmware-unavailable`: there may be firmware, and a later request may get it.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
  * - `storage-failed`: the firmware was fetched but cannot be kept, for example on a full disk.
  * - `source-unavailable`: the source cannot be reached, is overloaded or fails.
@@ -21,6 +22,7 @@ export type ErrorCode =
   | "device-invalid"
   | "firmware-unknown"
   | "firmware-gone"
+  | "firmware-unavailable"
   | "artifact-invalid"
   | "storage-failed"
   | "source-unavailable"

@@ -187,7 +187,7 @@ Deno.test("parseManifest() takes any bytes without another error than its own", 
 
 Deno.test("parseIndex() reads an index, with or without its media type", () => {
   const index = parseIndex(utf8(JSON.stringify({ schemaVersion: 2, manifests: [DESCRIPTOR] })));
-  assert.deepEqual(index, { kind: "index", manifests: [DESCRIPTOR] });
+  assert.deepEqual(index, { kind: "index", manifests: [DESCRIPTOR], annotations: {} });
   for (const text of ["{}", "[]", "", '{"manifests":{}}', '{"manifests":[{}]}']) {
     assert.throws(() => parseIndex(utf8(text)), { code: "artifact-invalid" });
   }

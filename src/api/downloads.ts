@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { FirmwareReader } from "../firmware/firmware.ts";
+import type { ByteReader } from "../firmware/firmware.ts";
 import { logger } from "../log.ts";
 
 /** The first chunks, in bytes: at 1.1 KB/s one takes the default patience of 60 s. */
@@ -41,7 +41,7 @@ export interface DownloadsOptions {
 }
 
 interface Download {
-  readonly reader: FirmwareReader;
+  readonly reader: ByteReader;
   readonly controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   lastProgressMs: number;
 }
@@ -75,7 +75,7 @@ export class Downloads {
    * @returns A body, which errors when its reader takes nothing for too long: that cuts the
    * connection, so that no device takes a part for the whole.
    */
-  send(reader: FirmwareReader): ReadableStream<Uint8Array<ArrayBuffer>> {
+  send(reader: ByteReader): ReadableStream<Uint8Array<ArrayBuffer>> {
     let download: Download;
     let given = 0;
     return new ReadableStream<Uint8Array<ArrayBuffer>>({

@@ -8,7 +8,16 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { describeError, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { failure, serviceFailure } from "./answers.ts";
-import { type EndpointOptions, firmware, health, version } from "./endpoints.ts";
+import { allowOrigins } from "./cors.ts";
+import {
+  type EndpointOptions,
+  esphome,
+  firmware,
+  health,
+  swupdate,
+  version,
+  versionJson,
+} from "./endpoints.ts";
 
 const log = logger("api");
 
@@ -16,6 +25,8 @@ const log = logger("api");
 export interface RouterOptions extends EndpointOptions {
   /** Sees each request and its answer. */
   readonly observe: MiddlewareHandler;
+  /** Whose pages may read answers in a browser; `*` for all. @default nobody's */
+  readonly corsOrigins?: readonly string[];
 }
 
 type Handler = (c: Context, options: RouterOptions) => Response | Promise<Response>;
@@ -24,7 +35,10 @@ type Handler = (c: Context, options: RouterOptions) => Response | Promise<Respon
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/health": { GET: health },
   "/version": { GET: version },
+  "/version.json": { GET: versionJson },
   "/firmware": { GET: firmware },
+  "/esphome/:device{.+}/manifest.json": { GET: esphome },
+  "/swupdate": { GET: swupdate },
 };
 
 /**
@@ -36,6 +50,8 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 export function createRouter(options: RouterOptions): Hono {
   const app = new Hono();
   app.use(options.observe);
+  const { corsOrigins = [] } = options;
+  if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   for (const [path, handlers] of Object.entries(ROUTES)) {
     for (const [method, handler] of Object.entries(handlers)) {
       app.on(method, path, (c) => handler(c, options));
@@ -43,7 +59,7 @@ export function createRouter(options: RouterOptions): Hono {
     app.all(path, (c) => methodNotAllowed(c, Object.keys(handlers)));
   }
   app.notFound((c) => {
-    const paths = Object.keys(ROUTES).join(", ");
+    const paths = Object.keys(ROUTES).join(", ").replaceAll(/:(\w+)\{.*?\}/g, "<$1>");
     return failure(c, { status: 404, body: `There is nothing at this path, only at ${paths}` });
   });
   app.onError((error, c) => answerError(c, error));

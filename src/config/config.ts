@@ -41,6 +41,8 @@ export interface Config {
   readonly idleMs: number;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** Whose pages may read answers in a browser; `*` for all. */
+  readonly corsOrigins: readonly string[];
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
@@ -86,6 +88,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     concurrency: values.registryConcurrency,
     idleMs: values.idleTimeout,
     maxFirmwareBytes: values.maxFirmwareSize,
+    corsOrigins: values.corsOrigin,
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

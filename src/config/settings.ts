@@ -139,6 +139,12 @@ export const SETTINGS = {
     kind: kinds.duration({ minMs: 100 }),
     default: "60s",
   },
+  corsOrigin: {
+    value: "origin",
+    help: "whose pages may read answers in a browser, to flash from there: an origin, or *",
+    kind: kinds.origin,
+    isList: true,
+  },
   logLevel: {
     value: "level",
     help: "the least important records that are logged",

@@ -21,6 +21,7 @@ import {
   TITLE_ANNOTATION,
   UNPACK_ANNOTATION,
 } from "../oci.ts";
+import { keptAnnotations } from "./annotations.ts";
 import type { FirmwareDocument, FirmwareSource } from "./firmware.ts";
 
 /**
@@ -39,6 +40,8 @@ export interface Artifact {
   readonly layer: Descriptor;
   /** How it holds it. */
   readonly form: LayerForm;
+  /** What its author says of it, bounded. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /**
@@ -74,6 +77,11 @@ function describe(manifest: ImageManifest, documents: readonly Verified[]): Arti
     digest: top.digest,
     layer,
     form: layerForm(manifest, layer),
+    // The nearer to the bytes, the more it is meant of them.
+    annotations: keptAnnotations(
+      ...documents.map(({ content }) => content.annotations),
+      layer.annotations ?? {},
+    ),
   };
 }
 

@@ -9,6 +9,7 @@ import { logger } from "../log.ts";
 import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
 import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
+import { modificationDate } from "./modification.ts";
 import type {
   Firmware,
   FirmwareName,
@@ -36,6 +37,8 @@ export interface LookupOptions {
   readonly maxFirmwareBytes: number;
   /** Told as soon as the source has answered, however long the download takes then. */
   readonly onAnswer: () => void;
+  /** The time of day. @default the system's */
+  readonly today?: () => Date;
 }
 
 /** Asks the source, each time anew, and verifies what it delivers. */
@@ -44,17 +47,21 @@ export class FirmwareLookup {
   readonly #store: FirmwareStore;
   readonly #maxFirmwareBytes: number;
   readonly #onAnswer: () => void;
+  readonly #today: () => Date;
 
   /**
    * Asks nothing yet.
    *
    * @param options Where, how much at most, and who is told.
    */
-  constructor({ source, store, maxFirmwareBytes, onAnswer }: LookupOptions) {
+  constructor(
+    { source, store, maxFirmwareBytes, onAnswer, today = () => new Date() }: LookupOptions,
+  ) {
     this.#source = source;
     this.#store = store;
     this.#maxFirmwareBytes = maxFirmwareBytes;
     this.#onAnswer = onAnswer;
+    this.#today = today;
   }
 
   /**
@@ -113,7 +120,7 @@ export class FirmwareLookup {
       const record = renamed({ ...known, ...candidate }, artifact);
       if (await this.#store.save(device, record)) return record.firmware;
     }
-    return await this.#save(device, await this.#fetch(device, candidate, artifact));
+    return await this.#save(device, await this.#fetch(device, candidate, artifact, { known }));
   }
 
   /**
@@ -127,13 +134,13 @@ export class FirmwareLookup {
    */
   async exact(
     device: string,
-    name: FirmwareName,
+    name: FirmwareName & Partial<Pick<Firmware, "modifiedAt">>,
     { isCurrent = () => false }: { readonly isCurrent?: () => boolean } = {},
   ): Promise<Firmware> {
     try {
       const artifact = await resolveArtifact(this.#source, device, name.digest);
       this.#onAnswer();
-      const record = await this.#fetch(device, name, artifact);
+      const record = await this.#fetch(device, name, artifact, name);
       return isCurrent() ? await this.#save(device, record) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
@@ -154,8 +161,9 @@ export class FirmwareLookup {
     device: string,
     { tag, version }: VersionTag,
     artifact: Artifact,
+    { known, modifiedAt }: { readonly known?: Firmware | undefined; readonly modifiedAt?: Date },
   ): Promise<FirmwareRecord> {
-    const { digest, layer, form, documents } = artifact;
+    const { digest, layer, form, documents, annotations } = artifact;
     const maxBytes = this.#maxFirmwareBytes;
     // Whether a layer is an archive may show only later, and then it is more than its file.
     const limit = form === "raw" ? maxBytes : maxBytes + ARCHIVE_OVERHEAD_BYTES;
@@ -169,7 +177,10 @@ export class FirmwareLookup {
     const { content, layerSha256 } = await this.#storeTwice(device, options);
     log.info("Fetched firmware", { device, version, tag, digest, size: content.size });
     return {
-      firmware: { tag, version, digest, ...content },
+      firmware: {
+        ...{ tag, version, digest, annotations, ...content },
+        modifiedAt: modifiedAt ?? modificationDate(annotations, { known, today: this.#today() }),
+      },
       documents,
       layer: { digest: layer.digest, sha256: layerSha256 },
     };

@@ -40,6 +40,7 @@ class Bench {
     },
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: HOLD_MS, now: () => this.nowMs }),
+    fleet: { polled: () => {} },
     observe: (_c, next) => next(),
   });
 
@@ -56,7 +57,10 @@ class Bench {
 
 function firmwareOf(device: string, version: string): Firmware {
   const digest = `sha256:${device}@${version}` as const;
-  return { tag: `v${version}`, version, digest, size: version.length, crc32: 0, sha256: "" };
+  return {
+    ...{ tag: `v${version}`, version, digest, size: version.length, crc32: 0, sha256: "", md5: "" },
+    ...{ modifiedAt: new Date(0), annotations: {} },
+  };
 }
 
 Deno.test("A device gets what it was told of on its connection, although there is something newer", async () => {

@@ -82,6 +82,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     concurrency: 8,
     idleMs: 60_000,
     maxFirmwareBytes: 268_435_456,
+    corsOrigins: [],
     logLevel: "info",
     logFormat: "text",
   });
@@ -140,6 +141,10 @@ const VALUES: readonly (readonly [
   ["unknownFor", ["0", "1m"], (config) => config.unknownForMs, [0, 60_000]],
   ["registryConcurrency", ["1", "1000"], (config) => config.concurrency, [1, 1000]],
   ["idleTimeout", ["100ms", "2m"], (config) => config.idleMs, [100, 120_000]],
+  ["corsOrigin", ["https://a.example", "*"], ({ corsOrigins }) => corsOrigins, [
+    ["https://a.example"],
+    ["*"],
+  ]],
   ["maxFirmwareSize", ["1", "1GiB"], (config) => config.maxFirmwareBytes, [1, 2 ** 30]],
   ["logLevel", ["debug", "ERROR"], (config) => config.logLevel, ["debug", "error"]],
   ["logFormat", ["json", "text"], (config) => config.logFormat, ["json", "text"]],
@@ -278,6 +283,7 @@ const WRONG: readonly (readonly [keyof typeof SETTINGS, string, RegExp])[] = [
   ["unknownFor", "10", /it takes a duration such as .*, or 0$/],
   ["registryConcurrency", "0", /it takes a whole number of requests from 1 to 1000/],
   ["idleTimeout", "0", /it takes a duration such as/],
+  ["corsOrigin", "example.com", /it takes an origin such as/],
   ["maxFirmwareSize", "1TB", /it takes a size such as/],
   ["maxFirmwareSize", "3GiB", /it takes a size such as .*, 2GiB at most$/],
   ["logLevel", "loud", /it takes one of trace, debug, info, warn, error$/],

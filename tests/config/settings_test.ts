@@ -29,6 +29,7 @@ const NAMES = {
   unknownFor: ["--unknown-for", "UNKNOWN_FOR"],
   maxFirmwareSize: ["--max-firmware-size", "MAX_FIRMWARE_SIZE"],
   idleTimeout: ["--idle-timeout", "IDLE_TIMEOUT"],
+  corsOrigin: ["--cors-origin", "CORS_ORIGIN"],
   logLevel: ["--log-level", "LOG_LEVEL"],
   logFormat: ["--log-format", "LOG_FORMAT"],
 };

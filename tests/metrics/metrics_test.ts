@@ -10,6 +10,7 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_cache_entries gauge",
     "registry_up gauge",
     "firmware_stale_seconds gauge",
+    "firmware_device_polls_total counter",
     "http_requests_total counter",
     "http_request_duration_seconds histogram",
   ]);

@@ -1,0 +1,32 @@
+/**
+ * When a device's firmware was changed.
+ *
+ * @module
+ */
+
+import { CREATED_ANNOTATION } from "../oci.ts";
+import type { Firmware } from "./firmware.ts";
+
+/** RFC 3339, 5.6, as far as `Date` reads it. */
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+
+/**
+ * The date of a firmware that has just been found: when its author says that it was made, or else
+ * now. It is now, too, where the author's date lies ahead, or is not behind that of the firmware
+ * before: whoever asks for what has changed since then must hear of a step back, and of the second
+ * of two builds that claim the same date, as reproducible ones do.
+ *
+ * @param annotations What the author says.
+ * @param options What the device was served before, and the time of day.
+ * @returns A date in whole seconds, as HTTP knows them.
+ */
+export function modificationDate(
+  annotations: Readonly<Record<string, string>>,
+  { known, today }: { readonly known: Firmware | undefined; readonly today: Date },
+): Date {
+  const created = annotations[CREATED_ANNOTATION] ?? "";
+  const createdMs = TIMESTAMP.test(created) ? Date.parse(created) : NaN;
+  const before = known?.modifiedAt.getTime() ?? 0;
+  const isUsable = createdMs > before && createdMs <= today.getTime();
+  return new Date(Math.floor((isUsable ? createdMs : today.getTime()) / 1000) * 1000);
+}
