@@ -70,9 +70,13 @@ export function fitHead(
  * @param firmware Which.
  * @returns Headers by their names.
  */
-export function descriptionOf(firmware: Firmware): HeaderFields {
+export function descriptionOf(
+  firmware: Firmware,
+): Readonly<Record<string, string | undefined>> {
+  // The clock may have been set back; what lies ahead must not be said (RFC 9110, 8.8.2.1).
+  const isPast = firmware.modifiedAt.getTime() <= Date.now();
   return {
-    "last-modified": formatHttpDate(firmware.modifiedAt),
+    "last-modified": isPast ? formatHttpDate(firmware.modifiedAt) : undefined,
     "x-firmware-version": firmware.version,
     "x-firmware-crc32": String(firmware.crc32),
   };

@@ -25,8 +25,14 @@ export function modificationDate(
   { known, today }: { readonly known: Firmware | undefined; readonly today: Date },
 ): Date {
   const created = annotations[CREATED_ANNOTATION] ?? "";
-  const createdMs = TIMESTAMP.test(created) ? Date.parse(created) : NaN;
-  const before = known?.modifiedAt.getTime() ?? 0;
-  const isUsable = createdMs > before && createdMs <= today.getTime();
-  return new Date(Math.floor((isUsable ? createdMs : today.getTime()) / 1000) * 1000);
+  const createdMs = TIMESTAMP.test(created) ? wholeSecond(Date.parse(created)) : NaN;
+  const beforeMs = known?.modifiedAt.getTime() ?? -Infinity;
+  const todayMs = wholeSecond(today.getTime());
+  const isUsable = createdMs > beforeMs && createdMs <= todayMs;
+  // Two changes within one second still have two dates.
+  return new Date(isUsable ? createdMs : Math.max(todayMs, beforeMs + 1000));
+}
+
+function wholeSecond(ms: number): number {
+  return Math.floor(ms / 1000) * 1000;
 }
