@@ -77,12 +77,17 @@ function describe(manifest: ImageManifest, documents: readonly Verified[]): Arti
     digest: top.digest,
     layer,
     form: layerForm(manifest, layer),
-    // The nearer to the bytes, the more it is meant of them.
-    annotations: keptAnnotations(
-      ...documents.map(({ content }) => content.annotations),
-      layer.annotations ?? {},
-    ),
+    annotations: annotationsOf(layer, documents),
   };
+}
+
+/** The nearer to the bytes, the more it is meant of them; but a layer's title is a file's name. */
+function annotationsOf(
+  { annotations }: Descriptor,
+  documents: readonly Verified[],
+): Readonly<Record<string, string>> {
+  const { [TITLE_ANNOTATION]: _fileName, ...ofLayer } = annotations ?? {};
+  return keptAnnotations(...documents.map(({ content }) => content.annotations), ofLayer);
 }
 
 /** ORAS's empty config is in its own descriptor. What is not right there is no part of anything. */

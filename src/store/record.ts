@@ -17,7 +17,7 @@ const firmwareSchema = v.object({
   crc32: v.pipe(v.number(), v.safeInteger()),
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
   md5: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
-  modifiedAt: v.pipe(v.string(), v.isoTimestamp(), v.transform((text) => new Date(text))),
+  modifiedAt: v.pipe(v.string(), v.transform((text) => new Date(text)), v.date()),
   annotations: v.record(v.string(), v.string()),
   layer: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
 });

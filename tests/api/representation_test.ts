@@ -14,7 +14,7 @@ Deno.test("fitHead() keeps what is required, and of the rest what fits, the firs
 });
 
 Deno.test("fitHead() leaves room for what the server adds, whatever is to be said", () => {
-  const line = fc.tuple(fc.string({ minLength: 1 }), fc.string({ maxLength: 300 }));
+  const line = fc.tuple(fc.stringMatching(/^[a-z-]{1,30}$/), fc.string({ maxLength: 300 }));
   fc.assert(fc.property(fc.array(line), (lines) => {
     const fields = fitHead({ etag: "x".repeat(64) }, Object.fromEntries(lines));
     const length = Object.entries(fields)

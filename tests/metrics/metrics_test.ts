@@ -97,3 +97,20 @@ Deno.test("Metrics of one service are not those of another", async () => {
   one.hit("a");
   assert.doesNotMatch(await other.expose(), /device_id/);
 });
+
+Deno.test("Metrics counts polls by device and version, a bounded number of them", async () => {
+  const metrics = new Metrics();
+  const poll = (running: string, offered = "2.0.0"): void =>
+    metrics.polled("a/b", { running, offered });
+  poll("1.0.0");
+  poll("v1.0.0");
+  poll("nonsense");
+  for (let minor = 1; minor < 30; minor++) poll(`1.${minor}.0`);
+  poll("2.0.0");
+  const lines = (await metrics.expose()).split("\n")
+    .filter((line) => line.startsWith("firmware_device_polls_total"));
+  assert.equal(lines.length, 21);
+  assert(lines.includes(`firmware_device_polls_total{device_id="a/b",version="2.0.0"} 1`));
+  assert(lines.includes(`firmware_device_polls_total{device_id="a/b",version="other"} 11`));
+  assert(!lines.some((line) => line.includes(`version="1.0.0"`)));
+});
