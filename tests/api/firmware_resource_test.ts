@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Downloads } from "../../src/api/downloads.ts";
+import { MemoryReader } from "../../src/store/memory.ts";
 import { apiOf, firmwareOf, MODIFIED } from "../helpers/api.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { readMultipart } from "../helpers/multipart.ts";
@@ -180,6 +182,39 @@ Deno.test("No head of /firmware is as long as 480 bytes, whatever the version is
     }
   }
 });
+
+for (const range of ["bytes=1000-", "bytes=1000-1999,3000-3999"]) {
+  Deno.test(`GET /firmware cuts off who stops reading ${range}`, async () => {
+    let nowMs = 0;
+    const downloads = new Downloads({ idleMs: 1000, now: () => nowMs });
+    const response = await apiOf(bytes, firmware, {
+      downloads,
+      manager: {
+        get: () => Promise.resolve(firmware),
+        getAnnounced: () => Promise.resolve(firmware),
+        open: () => Promise.resolve(new SlowReader(bytes)),
+        ageSeconds: () => undefined,
+      },
+    }).request(TARGET, { headers: { range } });
+    assert.equal(response.status, 206);
+    const taker = response.body?.getReader();
+    await taker?.read();
+    nowMs = 999;
+    downloads.sweep();
+    assert.equal(downloads.count, 1);
+    nowMs = 1000;
+    downloads.sweep();
+    assert.equal(downloads.count, 0);
+    await assert.rejects(async () => await taker?.read());
+  });
+}
+
+/** Gives a hundred bytes at once. */
+class SlowReader extends MemoryReader {
+  override read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return super.read(100);
+  }
+}
 
 function hexBytes(hex: string): number[] {
   return (hex.match(/../g) ?? []).map((digits) => parseInt(digits, 16));
