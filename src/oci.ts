@@ -133,6 +133,7 @@ export interface Descriptor {
     | {
       readonly architecture?: string | undefined;
       readonly os?: string | undefined;
+      readonly variant?: string | undefined;
     }
     | null
     | undefined;
@@ -147,6 +148,7 @@ const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.object({
   platform: v.optional(v.nullable(v.object({
     architecture: v.optional(v.string()),
     os: v.optional(v.string()),
+    variant: v.optional(v.string()),
   }))),
 });
 

@@ -22,6 +22,7 @@ import {
   UNPACK_ANNOTATION,
 } from "../oci.ts";
 import { keptAnnotations } from "./annotations.ts";
+import { chipAnnotation } from "./chip.ts";
 import type { FirmwareDocument, FirmwareSource } from "./firmware.ts";
 
 /**
@@ -65,10 +66,15 @@ export async function resolveArtifact(
   const { content } = top;
   if (content.kind === "manifest") return describe(content, [top]);
   const child = await fetchChild(source, device, content);
-  return describe(child.content, [top, child]);
+  const { platform } = content.manifests.find(({ digest }) => digest === child.digest) ?? {};
+  return describe(child.content, [top, child], platform);
 }
 
-function describe(manifest: ImageManifest, documents: readonly Verified[]): Artifact {
+function describe(
+  manifest: ImageManifest,
+  documents: readonly Verified[],
+  platform?: Descriptor["platform"],
+): Artifact {
   const [top] = documents;
   if (top === undefined) throw new TypeError("An artifact has at least one document");
   const layer = chooseLayer(manifest);
@@ -77,7 +83,7 @@ function describe(manifest: ImageManifest, documents: readonly Verified[]): Arti
     digest: top.digest,
     layer,
     form: layerForm(manifest, layer),
-    annotations: annotationsOf(layer, documents),
+    annotations: { ...chipAnnotation(platform), ...annotationsOf(layer, documents) },
   };
 }
 

@@ -231,6 +231,27 @@ Deno.test("GET /firmware goes on fetching for the next one although its client h
 });
 
 for (
+  const [path, status, asked] of [
+    ["/esphome/garden/pump/manifest.json", 404, ["garden/pump"]],
+    ["/esphome/garden%2Fpump/manifest.json", 404, ["garden/pump"]],
+    ["/esphome/manifest.json/manifest.json", 404, ["manifest.json"]],
+    ["/esphome/UPPER/manifest.json", 400, ["UPPER"]],
+    ["/esphome//manifest.json", 404, []],
+    ["/esphome/manifest.json", 404, []],
+    ["/swupdate", 400, []],
+    ["/version.json", 400, []],
+  ] as const
+) {
+  Deno.test(`GET ${path} answers ${status} in a short line`, async () => {
+    const devices: string[] = [];
+    const response = await routerOf(undefined, devices).request(path);
+    assert.equal(response.status, status);
+    assert.match(await response.text(), /^[A-Z][^\n]{5,250}\n\n$/);
+    assert.deepEqual(devices, asked);
+  });
+}
+
+for (
   const path of [
     "/",
     "/version/",

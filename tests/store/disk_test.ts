@@ -312,3 +312,18 @@ withBench("FileReader.seek() gives a part, and another one after it", async ({ s
   }
   reader.close();
 });
+
+withBench(
+  "DiskStore.load() gives nothing where the record lacks a checksum",
+  async (bench, folder) => {
+    await bench.serve("a", one, "1.2.3");
+    const path = `${folder}/a/index.json`;
+    const index = JSON.parse(await Deno.readTextFile(path));
+    const [{ annotations }] = index.manifests;
+    const { md5: _md5, ...rest } = JSON.parse(annotations["dev.otaflux.firmware"]);
+    annotations["dev.otaflux.firmware"] = JSON.stringify(rest);
+    await Deno.writeTextFile(path, JSON.stringify(index));
+    await bench.restart();
+    assert.equal(await bench.store.load("a"), undefined);
+  },
+);
