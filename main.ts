@@ -6,13 +6,21 @@
  */
 
 import meta from "./deno.json" with { type: "json" };
+import { Admission } from "./src/api/admission.ts";
 import { Announcements } from "./src/api/announcements.ts";
+import { authorize } from "./src/api/authorization.ts";
 import { Downloads } from "./src/api/downloads.ts";
+import { identifyRequests } from "./src/api/request_id.ts";
 import { createRouter } from "./src/api/router.ts";
-import { type Config, readConfig } from "./src/config/config.ts";
+import { DeviceTokens, TokenFileError } from "./src/api/tokens.ts";
+import { healthcheck } from "./src/commands/healthcheck.ts";
+import { type Config, type HealthcheckConfig, readConfig } from "./src/config/config.ts";
+import { COMMIT_VARIABLE } from "./src/config/settings.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
 import { describeError } from "./src/errors.ts";
+import { DowngradeGuard } from "./src/firmware/downgrade.ts";
+import { EventQueue } from "./src/events/queue.ts";
 import type { FirmwareSource, FirmwareStore } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
@@ -20,10 +28,14 @@ import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
+import { keepOnly } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import { createTransport } from "./src/registry/transport.ts";
-import { DiskStore } from "./src/store/disk.ts";
+import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
+import { VersionFiles, VersionMemory } from "./src/store/versions.ts";
+import { CertificateError } from "./src/tls/certificate.ts";
+import { HttpsServer } from "./src/tls/https.ts";
 
 /** How long a device is served what it was told of, although there is something newer. */
 const ANNOUNCEMENT_HOLD_MS = 60_000;
@@ -34,13 +46,28 @@ const DRAIN_MS = 10_000;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
+/** What an executable was made of; undefined from source. */
+const COMMIT = Deno.env.get(COMMIT_VARIABLE);
+
 const log = logger("main");
 
 if (import.meta.main) await main();
 
 async function main(): Promise<void> {
   const config = configure();
+  if (config.command === "healthcheck") {
+    const reason = await healthcheck(config);
+    if (reason !== undefined) exitWith(EXIT_FAILURE, reason);
+    return;
+  }
   configureLogging({ level: config.logLevel, format: config.logFormat });
+  const { source, cacheDirectory, edge } = config;
+  keepOnly({
+    read: source.kind === "layout" || cacheDirectory !== undefined || edge.tls !== undefined ||
+      edge.deviceTokenFile !== undefined,
+    write: cacheDirectory !== undefined,
+  });
+  const tokens = await readDeviceTokens(config);
   const metrics = new Metrics();
   const manager = new FirmwareManager({
     source: createSource(config),
@@ -53,34 +80,58 @@ async function main(): Promise<void> {
     concurrency: config.concurrency,
     holdMs: ANNOUNCEMENT_HOLD_MS,
     maxFirmwareBytes: config.maxFirmwareBytes,
+    guard: createGuard(config),
   });
   metrics.observeStaleness(() => manager.staleness());
+  const events = await createEvents(config, async (device) => {
+    await manager.refresh(device);
+  });
   manager.start();
+  const admission = new Admission({
+    limit: config.edge.maxDownloads,
+    onRefusal: () => metrics.downloadRefused(),
+  });
+  const downloads = new Downloads({ idleMs: config.idleMs, admission });
+  metrics.observeDownloads(() => downloads.count);
   const router = createRouter({
     manager,
-    downloads: new Downloads({ idleMs: config.idleMs }),
+    downloads,
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
     fleet: metrics,
     corsOrigins: config.corsOrigins,
     observe: trackRequests(metrics),
+    webhooks: {
+      secret: config.webhookSecret,
+      repositoryPrefix: config.repositoryPrefix,
+      events,
+      observer: metrics,
+    },
+    before: [identifyRequests(), ...tokens ? [authorize(tokens)] : []],
   });
   const metricsRouter = createMetricsRouter(metrics);
+  const devices = await serveDevices(config, (request, info) => router.fetch(request, info));
+  reloadOnHangup(devices, tokens ?? {});
   const servers = [
-    serve("Devices", config.listen, (request, info) => router.fetch(request, info)),
+    devices,
     serve("Metrics", config.metricsListen, (request) => metricsRouter.fetch(request)),
   ];
+  events.start();
+  if (config.webhookSecret === undefined) {
+    log.warn("Webhooks are open to everybody, see --webhook-secret-file");
+  }
   await anySignal("SIGTERM", "SIGINT");
   manager.stop();
+  events.stop();
   await drain(servers);
   Deno.exit(0);
 }
 
-function configure(): Config {
+function configure(): Config | HealthcheckConfig {
   try {
     const config = readConfig({
       args: Deno.args,
       env: (name) => Deno.env.get(name),
-      version: meta.version,
+      version: COMMIT ? `${meta.version} (commit ${COMMIT})` : meta.version,
       readTextFile: Deno.readTextFileSync,
       isDirectory,
     });
@@ -119,6 +170,79 @@ async function createStore(config: Config): Promise<FirmwareStore> {
   }
 }
 
+function createGuard({ noDowngrade, cacheDirectory }: Config): DowngradeGuard | undefined {
+  if (!noDowngrade) return undefined;
+  if (cacheDirectory !== undefined) {
+    return new DowngradeGuard(new VersionFiles(`${cacheDirectory}/${OWN_FOLDER}/highest`));
+  }
+  log.warn("Without a cache folder the highest versions are forgotten at the end of this process");
+  return new DowngradeGuard(new VersionMemory());
+}
+
+async function createEvents(
+  { cacheDirectory: directory, concurrency }: Config,
+  handle: (device: string) => Promise<void>,
+): Promise<EventQueue> {
+  try {
+    // However many events there are, a device that waits does not stand in line behind them.
+    return await EventQueue.open({ directory, handle, concurrency: Math.max(1, concurrency - 1) });
+  } catch (error) {
+    exitWith(EXIT_FAILURE, describeError(error));
+  }
+}
+
+async function readDeviceTokens({ edge }: Config): Promise<DeviceTokens | undefined> {
+  if (edge.deviceTokenFile === undefined) return undefined;
+  try {
+    const tokens = await DeviceTokens.read(edge.deviceTokenFile);
+    if (edge.tls === undefined) {
+      log.warn("Device tokens cross the network in clear, unless a proxy in front has TLS");
+    }
+    return tokens;
+  } catch (error) {
+    if (!(error instanceof TokenFileError)) throw error;
+    exitWith(EXIT_USAGE, `--device-token-file: ${error.message}`);
+  }
+}
+
+/** What listens. */
+interface Server {
+  /** Stops accepting, and lets requests under way end. */
+  shutdown(): Promise<void>;
+}
+
+/** What reads files that may change. */
+interface Reloadable {
+  /** Reads them again, and never fails. */
+  reload(): Promise<void>;
+}
+
+async function serveDevices(
+  config: Config,
+  handler: Deno.ServeHandler,
+): Promise<Server & Partial<Reloadable>> {
+  const { listen, idleMs, edge: { tls } } = config;
+  if (tls === undefined) return serve("Devices", listen, handler);
+  try {
+    const server = await HttpsServer.start({ ...listen, paths: tls, idleMs, handler, onError });
+    log.info("Devices are served", { ...server.addr, scheme: "https" });
+    return server;
+  } catch (error) {
+    if (!(error instanceof CertificateError)) exitWithoutListening(listen, error);
+    exitWith(EXIT_USAGE, `--tls-cert-path and --tls-key-path: ${error.message}`);
+  }
+}
+
+/** With nothing to reload the signal ends the program, as when its terminal is closed. */
+function reloadOnHangup(...parts: readonly Partial<Reloadable>[]): void {
+  const meant = parts.filter((part) => part.reload !== undefined);
+  if (meant.length === 0) return;
+  Deno.addSignalListener("SIGHUP", () => {
+    log.info("Signal received", { signal: "SIGHUP" });
+    for (const part of meant) void part.reload?.();
+  });
+}
+
 function serve(
   what: string,
   { hostname, port }: ListenAddress,
@@ -129,15 +253,21 @@ function serve(
       hostname,
       port,
       onListen: (address) => log.info(`${what} are served`, { ...address }),
-      onError: (error) => {
-        log.error("Request failed outside of the routes", { reason: describeError(error) });
-        return new Response(null, { status: 500 });
-      },
+      onError,
     }, handler);
   } catch (error) {
-    const address = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-    exitWith(EXIT_FAILURE, `Cannot listen on ${address}: ${describeError(error)}`);
+    exitWithoutListening({ hostname, port }, error);
   }
+}
+
+function onError(error: unknown): Response {
+  log.error("Request failed outside of the routes", { reason: describeError(error) });
+  return new Response(null, { status: 500 });
+}
+
+function exitWithoutListening({ hostname, port }: ListenAddress, error: unknown): never {
+  const address = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  exitWith(EXIT_FAILURE, `Cannot listen on ${address}: ${describeError(error)}`);
 }
 
 /** Waits for the first signal; a second one ends the program at once. */
@@ -156,7 +286,7 @@ function anySignal(...signals: Deno.Signal[]): Promise<void> {
 }
 
 /** Stops accepting at once and waits for requests under way, as long as they may take. */
-async function drain(servers: readonly Deno.HttpServer[]): Promise<void> {
+async function drain(servers: readonly Server[]): Promise<void> {
   const timeout = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), DRAIN_MS));
   const ended = Promise.all(servers.map((server) => server.shutdown())).then(() => true);
   if (await Promise.race([ended, timeout])) log.info("All requests have ended");

@@ -11,24 +11,28 @@
  * - `firmware-unknown`: the source says that it has no firmware for the device.
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
  * - `firmware-unavailable`: there may be firmware, and a later request may get it.
+ * - `downloads-full`: as many downloads are under way as may be.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
  * - `storage-failed`: the firmware was fetched but cannot be kept, for example on a full disk.
  * - `source-unavailable`: the source cannot be reached, is overloaded or fails.
  * - `source-timeout`: the source made no progress in time.
  * - `source-refused`: the source refuses the credentials, or wants some.
  * - `source-invalid`: the source's answer makes no sense.
+ * - `events-full`: so many events wait to be carried out that no other can be taken.
  */
 export type ErrorCode =
   | "device-invalid"
   | "firmware-unknown"
   | "firmware-gone"
   | "firmware-unavailable"
+  | "downloads-full"
   | "artifact-invalid"
   | "storage-failed"
   | "source-unavailable"
   | "source-timeout"
   | "source-refused"
-  | "source-invalid";
+  | "source-invalid"
+  | "events-full";
 
 /** Options of {@linkcode ServiceError}. */
 export interface ServiceErrorOptions {

@@ -62,3 +62,23 @@ export function repositoryOf(device: string, prefix: string): string {
         `want lower-case letters and digits, parted by . _ - or /`,
   );
 }
+
+/**
+ * The device of a repository: {@linkcode repositoryOf} backwards.
+ *
+ * @param repository A repository's full name, as somebody else says it.
+ * @param prefix What precedes a device id, without the slash at the end; empty for none.
+ * @returns The device id; undefined where the repository is none of a device's.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.equal(deviceOf("factory/garden/pump", "factory"), "garden/pump");
+ * assert.equal(deviceOf("office/pump", "factory"), undefined);
+ * ```
+ */
+export function deviceOf(repository: string, prefix: string): string | undefined {
+  const start = prefix === "" ? "" : `${prefix}/`;
+  if (!repository.startsWith(start) || !isRepositoryName(repository)) return undefined;
+  return repository.slice(start.length);
+}

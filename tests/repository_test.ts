@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ServiceError } from "../src/errors.ts";
-import { isRepositoryName, REPOSITORY_NAME_MAX_LENGTH, repositoryOf } from "../src/repository.ts";
+import {
+  deviceOf,
+  isRepositoryName,
+  REPOSITORY_NAME_MAX_LENGTH,
+  repositoryOf,
+} from "../src/repository.ts";
 
 const words = fc.string({
   unit: fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz0123456789"),
@@ -92,3 +97,29 @@ Deno.test("repositoryOf() refuses a device that would leave its place, or make a
     });
   }
 });
+
+for (
+  const [repository, prefix, device] of [
+    ["factory/pump", "factory", "pump"],
+    ["factory/garden/pump", "factory", "garden/pump"],
+    ["a/b/pump", "a/b", "pump"],
+    ["pump", "", "pump"],
+    ["garden/pump", "", "garden/pump"],
+    ["factory", "factory", undefined],
+    ["factory/", "factory", undefined],
+    ["factory2/pump", "factory", undefined],
+    ["office/pump", "factory", undefined],
+    ["Factory/pump", "factory", undefined],
+    ["factory/Pump", "factory", undefined],
+    ["factory//pump", "factory", undefined],
+    ["factory/../pump", "factory", undefined],
+    ["../pump", "", undefined],
+    ["", "", undefined],
+    [`factory/${"a".repeat(256)}`, "factory", undefined],
+  ] as const
+) {
+  Deno.test(`deviceOf() finds ${device ?? "no device"} in "${repository.slice(0, 20)}" below "${prefix}"`, () => {
+    assert.equal(deviceOf(repository, prefix), device);
+    if (device !== undefined) assert.equal(repositoryOf(device, prefix), repository);
+  });
+}

@@ -15,12 +15,14 @@ const STATUSES = {
   "firmware-unknown": 404,
   "firmware-gone": 503,
   "firmware-unavailable": 503,
+  "downloads-full": 503,
   "artifact-invalid": 502,
   "storage-failed": 503,
   "source-unavailable": 502,
   "source-timeout": 504,
   "source-refused": 502,
   "source-invalid": 502,
+  "events-full": 503,
 } as const satisfies Record<ErrorCode, number>;
 
 /** When a device may ask again where the source did not say: most outages outlast a few seconds. */

@@ -11,6 +11,7 @@
 
 import type { ByteReader } from "../firmware/firmware.ts";
 import { logger } from "../log.ts";
+import type { Admission } from "./admission.ts";
 
 /** The first chunks, in bytes: at 1.1 KB/s one takes the default patience of 60 s. */
 const SMALL_CHUNK_BYTES = 64 * 1024;
@@ -36,6 +37,8 @@ const log = logger("api");
 export interface DownloadsOptions {
   /** How long a reader may take nothing, in milliseconds. */
   readonly idleMs: number;
+  /** Says whether one more may begin. @default all may */
+  readonly admission?: Pick<Admission, "enter" | "leave">;
   /** A steady clock in milliseconds. @default performance.now */
   readonly now?: () => number;
 }
@@ -49,6 +52,7 @@ interface Download {
 /** All downloads under way. */
 export class Downloads {
   readonly #idleMs: number;
+  readonly #admission: DownloadsOptions["admission"];
   readonly #now: () => number;
   readonly #underWay = new Set<Download>();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -56,10 +60,11 @@ export class Downloads {
   /**
    * Watches nobody yet.
    *
-   * @param options How patient it is.
+   * @param options How patient it is, and who is let in.
    */
-  constructor({ idleMs, now = () => performance.now() }: DownloadsOptions) {
+  constructor({ idleMs, admission, now = () => performance.now() }: DownloadsOptions) {
     this.#idleMs = idleMs;
+    this.#admission = admission;
     this.#now = now;
   }
 
@@ -74,8 +79,15 @@ export class Downloads {
    * @param reader Gives the bytes; closed at the end, however it comes.
    * @returns A body, which errors when its reader takes nothing for too long: that cuts the
    * connection, so that no device takes a part for the whole.
+   * @throws {ServiceError} `downloads-full`
    */
   send(reader: ByteReader): ReadableStream<Uint8Array<ArrayBuffer>> {
+    try {
+      this.#admission?.enter();
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
     let download: Download;
     let given = 0;
     return new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -125,6 +137,7 @@ export class Downloads {
   #end(download: Download): void {
     if (!this.#underWay.delete(download)) return;
     download.reader.close();
+    this.#admission?.leave();
     if (this.#underWay.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

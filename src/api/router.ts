@@ -5,6 +5,7 @@
  */
 
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { routePath } from "hono/route";
 import { describeError, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { failure, serviceFailure } from "./answers.ts";
@@ -14,10 +15,12 @@ import {
   esphome,
   firmware,
   health,
+  ready,
   swupdate,
   version,
   versionJson,
 } from "./endpoints.ts";
+import { type WebhookOptions, webhookRoutes } from "./receiver.ts";
 
 const log = logger("api");
 
@@ -27,6 +30,10 @@ export interface RouterOptions extends EndpointOptions {
   readonly observe: MiddlewareHandler;
   /** Whose pages may read answers in a browser; `*` for all. @default nobody's */
   readonly corsOrigins?: readonly string[];
+  /** What registries' webhooks work with. @default none are taken */
+  readonly webhooks?: WebhookOptions;
+  /** Let a request pass to the routes or answer it, in this order. @default none */
+  readonly before?: readonly MiddlewareHandler[];
 }
 
 type Handler = (c: Context, options: RouterOptions) => Response | Promise<Response>;
@@ -34,6 +41,7 @@ type Handler = (c: Context, options: RouterOptions) => Response | Promise<Respon
 /** Which path answers which method. HEAD goes with GET: `answer` leaves the body out. */
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/health": { GET: health },
+  "/ready": { GET: ready },
   "/version": { GET: version },
   "/version.json": { GET: versionJson },
   "/firmware": { GET: firmware },
@@ -52,14 +60,19 @@ export function createRouter(options: RouterOptions): Hono {
   app.use(options.observe);
   const { corsOrigins = [] } = options;
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
-  for (const [path, handlers] of Object.entries(ROUTES)) {
+  for (const handler of options.before ?? []) app.use(handler);
+  const webhooks = options.webhooks && webhookRoutes(options.webhooks);
+  const routes: typeof ROUTES = { ...ROUTES, ...webhooks };
+  for (const [path, handlers] of Object.entries(routes)) {
     for (const [method, handler] of Object.entries(handlers)) {
       app.on(method, path, (c) => handler(c, options));
     }
     app.all(path, (c) => methodNotAllowed(c, Object.keys(handlers)));
   }
   app.notFound((c) => {
-    const paths = Object.keys(ROUTES).join(", ").replaceAll(/:(\w+)\{.*?\}/g, "<$1>");
+    const isWebhook = c.req.path.startsWith("/webhooks/");
+    const paths = Object.keys((isWebhook && webhooks) || ROUTES).join(", ")
+      .replaceAll(/:(\w+)\{.*?\}/g, "<$1>");
     return failure(c, { status: 404, body: `There is nothing at this path, only at ${paths}` });
   });
   app.onError((error, c) => answerError(c, error));
@@ -77,13 +90,14 @@ function methodNotAllowed(c: Context, methods: readonly string[]): Response {
 }
 
 function answerError(c: Context, error: Error): Response {
-  const request = { path: c.req.path, device: c.req.query("device")?.slice(0, 255) };
+  // The route, not the path: that of a webhook may hold its secret.
+  const request = { path: routePath(c, -1), device: c.req.query("device")?.slice(0, 255) };
   if (!isServiceError(error)) {
     log.error("Request failed for an unknown reason", { ...request, error: error.stack });
     return failure(c, { status: 500, body: "Internal error" });
   }
   const details = { ...request, code: error.code, reason: describeError(error) };
-  const isOurs = ["device-invalid", "firmware-unknown"].includes(error.code);
+  const isOurs = ["device-invalid", "firmware-unknown", "downloads-full"].includes(error.code);
   log[isOurs ? "debug" : "warn"]("Request cannot be answered", details);
   return serviceFailure(c, error);
 }

@@ -127,11 +127,21 @@ export const SETTINGS = {
     kind: kinds.duration({ minMs: 0 }),
     default: "10s",
   },
+  noDowngrade: {
+    help: "refuse a lower version than the highest that a device was ever served",
+    kind: kinds.boolean,
+    default: "false",
+  },
   maxFirmwareSize: {
     value: "size",
     help: "larger firmware is refused before it is downloaded",
     kind: kinds.firmwareSize,
     default: "256MiB",
+  },
+  webhookSecretFile: {
+    value: "path",
+    help: "file that holds the secret which registries' webhooks have to know; open without",
+    kind: kinds.path,
   },
   idleTimeout: {
     value: "duration",
@@ -144,6 +154,27 @@ export const SETTINGS = {
     help: "whose pages may read answers in a browser, to flash from there: an origin, or *",
     kind: kinds.origin,
     isList: true,
+  },
+  maxDownloads: {
+    value: "downloads",
+    help: "how many run at once; other devices are told when to come back",
+    kind: kinds.wholeNumber("downloads", { min: 1, max: 100_000 }),
+    default: "200",
+  },
+  tlsCertPath: {
+    value: "path",
+    help: "PEM file of the certificate to answer devices with by https, and those between",
+    kind: kinds.path,
+  },
+  tlsKeyPath: {
+    value: "path",
+    help: "PEM file of the certificate's key",
+    kind: kinds.path,
+  },
+  deviceTokenFile: {
+    value: "path",
+    help: "file of the tokens and passwords of devices, one a line; without it, none is asked for",
+    kind: kinds.path,
   },
   logLevel: {
     value: "level",
@@ -161,6 +192,9 @@ export const SETTINGS = {
 
 /** What systemd's `CacheDirectory=` sets: folders, parted by colons. */
 export const SYSTEMD_CACHE_VARIABLE = "CACHE_DIRECTORY";
+
+/** What an executable brings along, see deploy/compile.ts: the commit that it was made of. */
+export const COMMIT_VARIABLE = "OTAFLUX_COMMIT";
 
 /** A key of {@linkcode SETTINGS}. */
 export type SettingKey = keyof typeof SETTINGS;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BUFFER_BYTES, chunksOf } from "../byte_stream.ts";
 import { isServiceError, ServiceError } from "../errors.ts";
 import { type Descriptor, Digester } from "../oci.ts";
 
@@ -35,14 +36,14 @@ export class VerifyingReader implements AsyncIterable<Uint8Array> {
   /**
    * Reads the blob.
    *
-   * @returns The bytes, once.
+   * @returns The bytes, once. Each chunk is valid only until the next one is asked for.
    * @throws {ServiceError} `artifact-invalid` at the first byte too many, or at the end.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const { digest, size } = this.#descriptor;
     const digester = new Digester(digest);
     let received = 0;
-    for await (const chunk of withCode(this.#stream)) {
+    for await (const chunk of withCode(this.#stream, size)) {
       received += chunk.length;
       if (received > size) {
         throw new ServiceError("artifact-invalid", `Blob ${digest} is longer than ${size} bytes`);
@@ -64,9 +65,12 @@ export class VerifyingReader implements AsyncIterable<Uint8Array> {
   }
 }
 
-async function* withCode(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* withCode(
+  stream: ReadableStream<Uint8Array>,
+  size: number,
+): AsyncGenerator<Uint8Array> {
   try {
-    yield* stream;
+    yield* chunksOf(stream, { bufferBytes: Math.min(size + 1, BUFFER_BYTES) });
   } catch (cause) {
     if (isServiceError(cause)) throw cause;
     throw new ServiceError("source-unavailable", "Blob broke off", { cause });
@@ -90,7 +94,7 @@ export async function peek(
   while (takenLength < length) {
     const next = await iterator.next();
     if (next.done) break;
-    taken.push(next.value);
+    taken.push(next.value.slice());
     takenLength += next.value.length;
   }
   const head = new Uint8Array(takenLength);

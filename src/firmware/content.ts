@@ -62,7 +62,8 @@ export async function storeContent(
       const chunks = store.keepsLayers
         ? tee(all, await startLayer(layer.size, { ...options, writers }))
         : all;
-      await extractOnlyFile(chunks, {
+      // What unpacks may still hold a chunk when the next one comes.
+      await extractOnlyFile(copies(chunks), {
         compression: sniffCompression(head),
         maxBytes: options.maxBytes,
         open: async (size) => {
@@ -109,6 +110,10 @@ async function startLayer(size: number, { writers, store }: WriterOptions): Prom
   const writer = new Writer(await store.draft(size));
   writers.push(writer);
   return writer;
+}
+
+async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield chunk.slice();
 }
 
 async function* tee(

@@ -9,6 +9,7 @@ import { logger } from "../log.ts";
 import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
 import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
+import type { DowngradeGuard } from "./downgrade.ts";
 import { modificationDate } from "./modification.ts";
 import type {
   Firmware,
@@ -35,6 +36,8 @@ export interface LookupOptions {
   readonly store: FirmwareStore;
   /** The largest firmware that is accepted, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** Refuses lower versions than before, where that is wanted. */
+  readonly guard?: DowngradeGuard | undefined;
   /** Told as soon as the source has answered, however long the download takes then. */
   readonly onAnswer: () => void;
   /** The time of day. @default the system's */
@@ -46,6 +49,7 @@ export class FirmwareLookup {
   readonly #source: FirmwareSource;
   readonly #store: FirmwareStore;
   readonly #maxFirmwareBytes: number;
+  readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;
   readonly #today: () => Date;
 
@@ -55,11 +59,12 @@ export class FirmwareLookup {
    * @param options Where, how much at most, and who is told.
    */
   constructor(
-    { source, store, maxFirmwareBytes, onAnswer, today = () => new Date() }: LookupOptions,
+    { source, store, maxFirmwareBytes, guard, onAnswer, today = () => new Date() }: LookupOptions,
   ) {
     this.#source = source;
     this.#store = store;
     this.#maxFirmwareBytes = maxFirmwareBytes;
+    this.#guard = guard;
     this.#onAnswer = onAnswer;
     this.#today = today;
   }
@@ -77,7 +82,10 @@ export class FirmwareLookup {
     this.#onAnswer();
     for (const candidate of candidates.slice(0, DANGLING_TAGS_LIMIT)) {
       try {
-        return await this.#fetchTag(device, candidate, known);
+        await this.#guard?.check(device, candidate, known);
+        const firmware = await this.#fetchTag(device, candidate, known);
+        await this.#guard?.note(device, firmware);
+        return firmware;
       } catch (error) {
         if (!isServiceError(error, "firmware-unknown")) throw error;
         // Once is enough: checks come again and again.

@@ -13,6 +13,7 @@ import { SingleFlight } from "../single_flight.ts";
 import { backoffMs } from "./backoff.ts";
 import { CircuitBreaker } from "./breaker.ts";
 import { type CacheEntry, FirmwareCache } from "./cache.ts";
+import type { DowngradeGuard } from "./downgrade.ts";
 import type {
   Firmware,
   FirmwareName,
@@ -50,6 +51,8 @@ export interface FirmwareManagerOptions {
   readonly holdMs: number;
   /** The largest firmware that is accepted, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** Refuses lower versions than before, where that is wanted. */
+  readonly guard?: DowngradeGuard | undefined;
   /** A steady clock in milliseconds. @default performance.now */
   readonly now?: () => number;
   /** A number from 0 up to 1. @default Math.random */
@@ -192,6 +195,8 @@ export class FirmwareManager {
   async refresh(device: string): Promise<Firmware> {
     // One that is under way may have looked before that happened for which we are called.
     await this.#checks.settled(device);
+    // What an earlier process has left would be served on although the source says that it is gone.
+    if (this.#cache.peek(device) === undefined) await this.#load(device);
     return await this.#join(device);
   }
 
@@ -203,6 +208,20 @@ export class FirmwareManager {
    */
   async settled(device: string): Promise<void> {
     await this.#checks.settled(device);
+  }
+
+  /**
+   * Tells whether anything can be served. A source that was found silent is asked again behind it:
+   * else nobody would be sent here who could find out that it is back.
+   *
+   * @returns Whether the source answers, as far as known, or some firmware is kept.
+   */
+  isReady(): boolean {
+    if (this.#breaker.isUp) return true;
+    if (this.#breaker.admits) {
+      void this.#breaker.run(() => this.#options.source.ping()).catch(() => {});
+    }
+    return this.#store.bytes > 0;
   }
 
   /**

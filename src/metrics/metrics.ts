@@ -64,6 +64,18 @@ export class Metrics {
     registers: [this.#registry],
   });
   readonly #versionLabels = new VersionLabels();
+  readonly #downloads = new Gauge({
+    name: "firmware_downloads_in_progress",
+    help: "Downloads of firmware that are under way.",
+    registers: [this.#registry],
+    collect: (): void => this.#downloads.set(this.#readDownloads()),
+  });
+  #readDownloads: () => number = () => 0;
+  readonly #downloadsRefused = new Counter({
+    name: "firmware_downloads_refused_total",
+    help: "Downloads that were sent away because too many were under way.",
+    registers: [this.#registry],
+  });
 
   readonly #requests = new Counter({
     name: "http_requests_total",
@@ -76,6 +88,13 @@ export class Metrics {
     help: "Time from a request to the head of its answer, in seconds.",
     labelNames: ["method", "path", "status"],
     buckets: DURATION_BUCKETS_SECONDS,
+    registers: [this.#registry],
+  });
+  /** Sources are those of the API's table, results those of its type. */
+  readonly #webhooks = new Counter({
+    name: "webhooks_total",
+    help: "Webhooks of registries by what became of them.",
+    labelNames: ["source", "result"],
     registers: [this.#registry],
   });
 
@@ -145,6 +164,20 @@ export class Metrics {
   }
 
   /**
+   * Says where the number of downloads is read each time that the metrics are.
+   *
+   * @param read Gives how many are under way.
+   */
+  observeDownloads(read: () => number): void {
+    this.#readDownloads = read;
+  }
+
+  /** Counts a download that was sent away because too many were under way. */
+  downloadRefused(): void {
+    this.#downloadsRefused.inc();
+  }
+
+  /**
    * Counts and times a request.
    *
    * @param labels What was asked and answered.
@@ -154,6 +187,16 @@ export class Metrics {
     const labels = { method, path, status: String(status) };
     this.#requests.inc(labels);
     this.#durations.observe(labels, seconds);
+  }
+
+  /**
+   * Counts a registry's webhook.
+   *
+   * @param source Which registry's, out of a closed set.
+   * @param result What became of it, out of a closed set.
+   */
+  webhook(source: string, result: string): void {
+    this.#webhooks.inc({ source, result });
   }
 
   /**

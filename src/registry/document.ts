@@ -5,6 +5,7 @@
  * @module
  */
 
+import { bytesOf } from "../byte_stream.ts";
 import { ServiceError } from "../errors.ts";
 import type { Fetch } from "./fetch.ts";
 
@@ -27,37 +28,38 @@ export function withWholeDocuments(fetch: Fetch, options: DocumentOptions): Fetc
     const response = await fetch(url, init);
     const { documentLimitBytes: limit } = init;
     if (limit === undefined || response.status !== 200 || response.body === null) return response;
-    return new Response(await readWhole(response.body, { limit, ...options }), response);
+    const expected = Number(response.headers.get("content-length") ?? undefined);
+    const bytes = await inTime(response.body, {
+      limit,
+      expected: Number.isSafeInteger(expected) ? expected : undefined,
+      ...options,
+    });
+    return new Response(bytes, response);
   };
 }
 
-async function readWhole(
+interface ReadOptions extends DocumentOptions {
+  readonly limit: number;
+  readonly expected: number | undefined;
+}
+
+async function inTime(
   body: ReadableStream<Uint8Array>,
-  { limit, idleMs }: DocumentOptions & { readonly limit: number },
-): Promise<Blob> {
-  const reader = body.getReader();
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    reader.cancel().catch(() => {});
-  }, idleMs);
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
+  { limit, expected, idleMs }: ReadOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const stop = new AbortController();
+  const timer = setTimeout(
+    () =>
+      stop.abort(
+        new ServiceError("source-timeout", `Registry took more than ${idleMs / 1000} s`),
+      ),
+    idleMs,
+  );
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (isLate) {
-        throw new ServiceError("source-timeout", `Registry took more than ${idleMs / 1000} s`);
-      }
-      if (done) return new Blob(chunks);
-      length += value.length;
-      if (length > limit) {
-        throw new ServiceError("source-invalid", `Registry's answer is longer than ${limit} bytes`);
-      }
-      chunks.push(new Uint8Array(value));
-    }
+    const bytes = await bytesOf(body, { limit, expected, signal: stop.signal });
+    if (bytes !== undefined) return bytes;
+    throw new ServiceError("source-invalid", `Registry's answer is longer than ${limit} bytes`);
   } finally {
     clearTimeout(timer);
-    reader.cancel().catch(() => {});
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import * as v from "valibot";
+import { bytesOf } from "../byte_stream.ts";
 import { ServiceError } from "../errors.ts";
 import { retryAfterMs } from "./retry.ts";
 
@@ -83,25 +84,12 @@ export async function readJson<S extends v.GenericSchema>(
  */
 export async function readBytes(response: Response, options: ReadOptions): Promise<Uint8Array> {
   const { action, limit } = options;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > limit) {
-      throw new ServiceError(
-        "source-invalid",
-        `Cannot ${action}: registry's answer is longer than ${limit} bytes`,
-      );
-    }
-    chunks.push(chunk);
-  }
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
+  const bytes = response.body === null ? new Uint8Array() : await bytesOf(response.body, { limit });
+  if (bytes !== undefined) return bytes;
+  throw new ServiceError(
+    "source-invalid",
+    `Cannot ${action}: registry's answer is longer than ${limit} bytes`,
+  );
 }
 
 /** The error codes that the body holds; undefined where it is none of a registry's. */

@@ -28,8 +28,8 @@ import {
 
 const log = logger("store");
 
-/** No repository name begins with a dot, so no device is called like this. */
-const OWN_FOLDER = ".otaflux";
+/** What is no layout lies in here. No repository name begins with a dot, so no device is so called. */
+export const OWN_FOLDER = ".otaflux";
 
 /** Folders of a layout's blobs. */
 const ALGORITHMS = ["sha256", "sha512"] as const;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { Admission } from "../../src/api/admission.ts";
 import { Downloads } from "../../src/api/downloads.ts";
+import { ServiceError } from "../../src/errors.ts";
 import type { ByteReader } from "../../src/firmware/firmware.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 
@@ -91,4 +93,24 @@ Deno.test("Downloads.send() passes on what fails, and lets go of the reader", as
   reader.failure = new Error("The disk fails");
   await assert.rejects(new Response(downloads.send(reader)).bytes(), reader.failure);
   assert.deepEqual([reader.closed, downloads.count], [1, 0]);
+});
+
+Deno.test("Downloads.send() lets as many begin as are admitted, and the next once one has ended", async () => {
+  const admission = new Admission({ limit: 2 });
+  const downloads = new Downloads({ idleMs: 60_000, admission });
+  const [first, second, third] = [1, 2, 3].map(() => new RecordingReader(firmwareBytes(10, 1)));
+  assert(first && second && third);
+  const taker = downloads.send(first).getReader();
+  const failing = downloads.send(second);
+  assert.throws(() => downloads.send(third), ServiceError);
+  assert.deepEqual([downloads.count, third.closed, third.asked.length], [2, 1, 0]);
+  // One ends by failing, one by being left: each frees its place once.
+  second.failure = new Error("The disk fails");
+  await assert.rejects(new Response(failing).bytes());
+  await taker.cancel();
+  await taker.cancel();
+  const more = [1, 2].map(() => downloads.send(new RecordingReader(firmwareBytes(10, 1))));
+  assert.throws(() => downloads.send(third), ServiceError);
+  for (const body of more) await new Response(body).bytes();
+  assert.equal(downloads.count, 0);
 });

@@ -195,6 +195,7 @@ for (const range of ["bytes=1000-", "bytes=1000-1999,3000-3999"]) {
         getAnnounced: () => Promise.resolve(firmware),
         open: () => Promise.resolve(reader),
         ageSeconds: () => undefined,
+        isReady: () => true,
       },
     }).request(TARGET, { headers: { range } });
     assert.equal(response.status, 206);

@@ -25,7 +25,7 @@ interface World {
 
 function read(args: readonly string[], world: World = {}): Config | string {
   const { env = {}, files = {}, folders = ["/layouts"] } = world;
-  return readConfig({
+  const config = readConfig({
     args,
     env: (name) => env[name],
     version: "1.2.3",
@@ -36,6 +36,8 @@ function read(args: readonly string[], world: World = {}): Config | string {
     },
     isDirectory: (path) => folders.includes(path),
   });
+  if (typeof config === "string" || config.command === "serve") return config;
+  assert.fail("No service is configured");
 }
 
 function configOf(args: readonly string[], world: World = {}): Config {
@@ -63,6 +65,7 @@ function registryOf(config: Config): Config["source"] & { kind: "registry" } {
 
 Deno.test("readConfig() has defaults for all but the source", () => {
   assert.deepEqual(configOf(URL_FLAG), {
+    command: "serve",
     source: {
       kind: "registry",
       url: new URL("https://registry.example"),
@@ -81,8 +84,11 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     unknownForMs: 10_000,
     concurrency: 8,
     idleMs: 60_000,
+    noDowngrade: false,
     maxFirmwareBytes: 268_435_456,
     corsOrigins: [],
+    webhookSecret: undefined,
+    edge: { maxDownloads: 200, tls: undefined, deviceTokenFile: undefined },
     logLevel: "info",
     logFormat: "text",
   });
@@ -140,12 +146,20 @@ const VALUES: readonly (readonly [
   ["trackFor", ["0", "1h"], (config) => config.trackForMs, [0, 3_600_000]],
   ["unknownFor", ["0", "1m"], (config) => config.unknownForMs, [0, 60_000]],
   ["registryConcurrency", ["1", "1000"], (config) => config.concurrency, [1, 1000]],
+  [
+    "webhookSecretFile",
+    ["/open", "/sesame"],
+    (config) => config.webhookSecret,
+    ["of /open", "of /sesame"],
+  ],
   ["idleTimeout", ["100ms", "2m"], (config) => config.idleMs, [100, 120_000]],
   ["corsOrigin", ["https://a.example", "*"], ({ corsOrigins }) => corsOrigins, [
     ["https://a.example"],
     ["*"],
   ]],
   ["maxFirmwareSize", ["1", "1GiB"], (config) => config.maxFirmwareBytes, [1, 2 ** 30]],
+  ["maxDownloads", ["1", "5000"], (config) => config.edge.maxDownloads, [1, 5000]],
+  ["deviceTokenFile", ["/t", "t"], (config) => config.edge.deviceTokenFile, ["/t", "t"]],
   ["logLevel", ["debug", "ERROR"], (config) => config.logLevel, ["debug", "error"]],
   ["logFormat", ["json", "text"], (config) => config.logFormat, ["json", "text"]],
 ];
@@ -176,7 +190,7 @@ for (const [key, [first, second], pick, [one, two]] of VALUES) {
   });
 }
 
-Deno.test("readConfig() reads the one switch as flag and as variable", () => {
+Deno.test("readConfig() reads a switch as flag and as variable", () => {
   const protocol = (args: readonly string[], value = ""): string =>
     registryOf(configOf([...URL_FLAG, ...args], { env: { REGISTRY_INSECURE: value } })).url
       .protocol;
@@ -185,6 +199,14 @@ Deno.test("readConfig() reads the one switch as flag and as variable", () => {
   assert.equal(protocol([], "true"), "http:");
   assert.equal(protocol([], "0"), "https:");
   assert.equal(protocol(["--registry-insecure"], "false"), "http:");
+});
+
+Deno.test("readConfig() reads a switch whose name begins with no", () => {
+  const noDowngrade = (args: readonly string[], value = ""): boolean =>
+    configOf([...URL_FLAG, ...args], { env: { NO_DOWNGRADE: value } }).noDowngrade;
+  assert.equal(noDowngrade([]), false);
+  assert.equal(noDowngrade(["--no-downgrade"]), true);
+  assert.equal(noDowngrade([], "true"), true);
 });
 
 Deno.test("readConfig() keeps four times as much in a folder as in memory", () => {
@@ -286,6 +308,7 @@ const WRONG: readonly (readonly [keyof typeof SETTINGS, string, RegExp])[] = [
   ["corsOrigin", "example.com", /it takes an origin such as/],
   ["maxFirmwareSize", "1TB", /it takes a size such as/],
   ["maxFirmwareSize", "3GiB", /it takes a size such as .*, 2GiB at most$/],
+  ["maxDownloads", "0", /it takes a whole number of downloads from 1 to 100000/],
   ["logLevel", "loud", /it takes one of trace, debug, info, warn, error$/],
   ["logFormat", "xml", /it takes one of text, json$/],
 ];

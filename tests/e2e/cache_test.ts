@@ -239,3 +239,32 @@ function randomOf(seed: number): () => number {
     return state / 2_147_483_647;
   };
 }
+
+Deno.test("--no-downgrade holds over a restart, also where the firmware itself had to go", () =>
+  withFolder(async (folder) => {
+    await using registry = new FakeRegistry();
+    registry.push("pump", "1.0.0", orasArtifact(ONE));
+    registry.push("pump", "2.0.0", orasArtifact(TWO));
+    {
+      await using otaflux = await serve(folder, registry.origin, "--no-downgrade");
+      assert.equal((await update(otaflux, "pump"))[0], "2.0.0");
+    }
+    registry.deleteTag("pump", "2.0.0");
+    {
+      await using otaflux = await serve(
+        folder,
+        registry.origin,
+        ...["--no-downgrade", "--refresh-interval", "0"],
+      );
+      assert.equal((await update(otaflux, "pump"))[0], "2.0.0", "what is known is served");
+      await Deno.remove(`${folder}/pump`, { recursive: true });
+    }
+    {
+      await using otaflux = await serve(folder, registry.origin, "--no-downgrade");
+      const answer = await fetch(`${otaflux.origin}/version?device=pump`);
+      assert.equal(answer.status, 502);
+      assert.match(await answer.text(), /^Firmware 1\.0\.0 .* is lower than 2\.0\.0/);
+    }
+    await using otaflux = await serve(folder, registry.origin);
+    assert.equal((await update(otaflux, "pump"))[0], "1.0.0", "without the flag it is followed");
+  }));

@@ -132,3 +132,17 @@ Deno.test("a gzip file pushed as the firmware stays a gzip file", async () => {
     assert.deepEqual(await response.bytes(), zipped);
   });
 });
+
+Deno.test("a request's own name stands in its answer and in the log, and no head is too long", async () => {
+  await withService(async (otaflux) => {
+    using connection = await RawConnection.open(otaflux.port);
+    for (const path of ["/version?device=pump", "/firmware?device=pump", "/nothing"]) {
+      const requestId = `trace-${path.length}`;
+      const headers = `Host: x\r\nX-Request-Id: ${requestId}\r\nAccept-Encoding: gzip\r\n\r\n`;
+      const answer = await connection.ask(`GET ${path} HTTP/1.1\r\n${headers}`);
+      assert.equal(answer.headers.get("x-request-id"), requestId);
+      assert.ok(answer.head.length <= 480, answer.head);
+      await otaflux.logged("Request is answered", { requestId, status: answer.status });
+    }
+  });
+});

@@ -113,3 +113,16 @@ for (const method of ["draft", "save"] as const) {
     await assert.rejects(subject.manager.get("cold"), full);
   });
 }
+
+Deno.test("FirmwareManager.refresh() forgets on disk what is gone, although nobody has asked since the start", () =>
+  withFolder(async (directory) => {
+    {
+      using store = await DiskStore.open({ directory, maxBytes: 100_000 });
+      await bench(store).get();
+    }
+    using store = await DiskStore.open({ directory, maxBytes: 100_000 });
+    const subject = new ManagerBench(DEVICE, { store });
+    await assert.rejects(subject.manager.refresh(DEVICE), { code: "firmware-unknown" });
+    await assert.rejects(subject.get(), { code: "firmware-unknown" });
+    assert.equal(await store.load(DEVICE), undefined);
+  }));

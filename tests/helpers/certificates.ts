@@ -32,12 +32,34 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
   );
   const authority = ["-x509", "-subj", "/CN=Test authority", "-days", "2"];
   await openssl(["req", ...authority, ...EC, "-keyout", file("ca.key"), "-out", file("ca.pem")]);
-  const request = ["-subj", "/CN=localhost", "-keyout", file("key.pem"), "-out", file("csr.pem")];
-  await openssl(["req", ...request, ...EC]);
-  const signer = ["-CA", file("ca.pem"), "-CAkey", file("ca.key"), "-CAcreateserial", "-days", "2"];
-  const leaf = ["-in", file("csr.pem"), "-extfile", file("extensions"), "-out", file("cert.pem")];
-  await openssl(["x509", "-req", ...signer, ...leaf]);
-  return { caPath: file("ca.pem"), certPath: file("cert.pem"), keyPath: file("key.pem") };
+  const pair = await issueCertificate(folder, {});
+  return { caPath: file("ca.pem"), ...pair };
+}
+
+/** What certificate is made. */
+export interface IssueOptions {
+  /** What precedes the names of its files. @default nothing */
+  readonly prefix?: string;
+  /** For how many days it is valid from now on; negative for one that has expired. @default 2 */
+  readonly days?: number;
+  /** The curve of its key. @default prime256v1 */
+  readonly curve?: string;
+}
+
+/** Makes another certificate of the authority that {@linkcode makeCertificates} made before. */
+export async function issueCertificate(
+  folder: string,
+  { prefix = "", days = 2, curve = "prime256v1" }: IssueOptions,
+): Promise<Pick<Certificates, "certPath" | "keyPath">> {
+  const file = (name: string): string => join(folder, name);
+  const [certPath, keyPath] = [file(`${prefix}cert.pem`), file(`${prefix}key.pem`)];
+  const key = ["-newkey", "ec", "-pkeyopt", `ec_paramgen_curve:${curve}`, "-nodes"];
+  const csr = ["-subj", "/CN=localhost", "-keyout", keyPath, "-out", file("csr.pem")];
+  await openssl(["req", ...csr, ...key]);
+  const signer = ["-CA", file("ca.pem"), "-CAkey", file("ca.key"), "-CAcreateserial"];
+  const leaf = ["-days", `${days}`, "-in", file("csr.pem"), "-extfile", file("extensions")];
+  await openssl(["x509", "-req", ...signer, ...leaf, "-out", certPath]);
+  return { certPath, keyPath };
 }
 
 async function openssl(args: string[]): Promise<void> {

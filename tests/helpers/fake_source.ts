@@ -95,6 +95,10 @@ export class FakeSource implements FirmwareSource {
     return { bytes: manifest, mediaType, claimedDigest: digest as Digest };
   }
 
+  async ping(): Promise<void> {
+    await this.#enter("ping");
+  }
+
   async openBlob(_device: string, { digest }: Descriptor): Promise<ReadableStream<Uint8Array>> {
     await this.#enter("openBlob");
     const bytes = this.#blobs.get(digest);

@@ -112,8 +112,14 @@ export class Otaflux implements AsyncDisposable {
       if (this.#ended) {
         throw new Error(`Ended without logging "${message}": ${JSON.stringify(this.#records)}`);
       }
-      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      await this.logs();
     }
+  }
+
+  /** Waits until it logs something more, or ends. @throws {Error} It has ended. */
+  async logs(): Promise<void> {
+    if (this.#ended) throw new Error(`Ended: ${JSON.stringify(this.#records)}`);
+    await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
 
   /** The metrics as Prometheus would read them. */

@@ -11,8 +11,11 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "registry_up gauge",
     "firmware_stale_seconds gauge",
     "firmware_device_polls_total counter",
+    "firmware_downloads_in_progress gauge",
+    "firmware_downloads_refused_total counter",
     "http_requests_total counter",
     "http_request_duration_seconds histogram",
+    "webhooks_total counter",
   ]);
   const helps = [...text.matchAll(/^# HELP \S+ \S.*\.$/gm)];
   assert.equal(helps.length, types.length);
@@ -27,7 +30,7 @@ Deno.test("Metrics counts hits and misses by device, and says how many entries t
   metrics.entries(7);
   metrics.entries(2);
   const lines = (await metrics.expose()).split("\n");
-  const series = lines.filter((line) => line.startsWith("firmware_"));
+  const series = lines.filter((line) => line.startsWith("firmware_cache_"));
   assert.deepEqual(series, [
     `firmware_cache_hit_total{device_id="a/b"} 2`,
     `firmware_cache_hit_total{device_id="c"} 1`,
@@ -59,6 +62,25 @@ Deno.test("Metrics reads each time how stale devices are, and drops those that a
   stale.delete("a/b");
   stale.set("c", 13);
   assert.deepEqual(await series(), [`firmware_stale_seconds{device_id="c"} 13`]);
+});
+
+Deno.test("Metrics reads each time how many downloads are under way, and counts the refused", async () => {
+  const metrics = new Metrics();
+  const series = async (): Promise<readonly string[]> =>
+    (await metrics.expose()).split("\n").filter((line) => line.startsWith("firmware_downloads"));
+  assert.deepEqual(await series(), [
+    "firmware_downloads_in_progress 0",
+    "firmware_downloads_refused_total 0",
+  ]);
+  let underWay = 2;
+  metrics.observeDownloads(() => underWay);
+  metrics.downloadRefused();
+  assert.equal((await series())[0], "firmware_downloads_in_progress 2");
+  underWay = 1;
+  assert.deepEqual(await series(), [
+    "firmware_downloads_in_progress 1",
+    "firmware_downloads_refused_total 1",
+  ]);
 });
 
 Deno.test("Metrics counts and times requests by method, path and status", async () => {

@@ -71,6 +71,7 @@ Deno.test("ESPHome's manifest leaves no file open", async () => {
         return Promise.resolve(new CountingReader(bytes));
       },
       ageSeconds: () => undefined,
+      isReady: () => true,
     },
   });
   assert.equal((await api.request(TARGET)).status, 200);

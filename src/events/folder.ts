@@ -1,0 +1,140 @@
+/**
+ * How events lie on the disk:
+ *
+ * ```
+ * <cache folder>/.otaflux/events/pending/<device, with + for />   the ids of its events
+ * <cache folder>/.otaflux/events/seen.json                        ids that were taken before
+ * ```
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import { isMissing, removeIfThere, syncFolder, writeWhole } from "../files.ts";
+import { logger } from "../log.ts";
+import { isRepositoryName } from "../repository.ts";
+
+const log = logger("events");
+
+/** In the part of the cache folder that no device's name can lead to. */
+const FOLDER = ".otaflux/events";
+
+const idsSchema = v.array(v.string());
+const seenSchema = v.array(v.tuple([v.string(), v.number()]));
+
+/** What an earlier process has left. */
+export interface Leftovers {
+  /** The ids of the events that were not carried out, by device. */
+  readonly pending: ReadonlyMap<string, readonly string[]>;
+  /** Ids of events that were taken, with the time in milliseconds, oldest first. */
+  readonly seen: readonly (readonly [id: string, takenMs: number])[];
+}
+
+/** A folder of events. Its methods must not run at the same time. */
+export class EventFolder {
+  readonly #path: string;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /**
+   * Makes the folder where it is missing.
+   *
+   * @param directory The cache folder, which this process has for itself.
+   * @returns The folder.
+   */
+  static async open(directory: string): Promise<EventFolder> {
+    const folder = new EventFolder(`${directory}/${FOLDER}`);
+    await Deno.mkdir(folder.#pending, { recursive: true });
+    // A folder that was just made is in its parents only once they are written, too.
+    for (const path of [directory, `${directory}/.otaflux`, folder.#path]) await syncFolder(path);
+    return folder;
+  }
+
+  /**
+   * Reads what there is, and clears what was not completed.
+   *
+   * @returns What an earlier process has left.
+   */
+  async load(): Promise<Leftovers> {
+    const pending = new Map<string, readonly string[]>();
+    for await (const { name } of Deno.readDir(this.#pending)) {
+      const device = name.replaceAll("+", "/");
+      const path = `${this.#pending}/${name}`;
+      // Whatever a file says: that it is there means that there is something to do.
+      if (isRepositoryName(device)) pending.set(device, await readJson(path, idsSchema) ?? []);
+      else log.warn("What is in the folder of events is no event", { path });
+    }
+    for await (const { name, isFile } of Deno.readDir(this.#path)) {
+      if (isFile && name.startsWith(DRAFT)) await removeIfThere(`${this.#path}/${name}`);
+    }
+    return { pending, seen: await readJson(`${this.#path}/seen.json`, seenSchema) ?? [] };
+  }
+
+  /**
+   * Notes that devices have events, durably.
+   *
+   * @param pending All ids of each device's events.
+   * @throws {ServiceError} `storage-failed`
+   */
+  async write(pending: ReadonlyMap<string, readonly string[]>): Promise<void> {
+    await Promise.all(
+      [...pending].map(([device, ids], number) =>
+        writeWhole(this.#fileOf(device), JSON.stringify(ids), `${this.#path}/${DRAFT}${number}`)
+      ),
+    );
+    await syncFolder(this.#pending);
+  }
+
+  /**
+   * Notes that a device has no event any more. Should the note be lost, the event is carried out
+   * again.
+   *
+   * @param device A device id.
+   */
+  async remove(device: string): Promise<void> {
+    await removeIfThere(this.#fileOf(device));
+  }
+
+  /**
+   * Notes which events were taken.
+   *
+   * @param seen Ids and times, oldest first.
+   * @throws {ServiceError} `storage-failed`
+   */
+  async writeSeen(seen: Leftovers["seen"]): Promise<void> {
+    await writeWhole(
+      `${this.#path}/seen.json`,
+      JSON.stringify(seen),
+      `${this.#path}/${DRAFT}seen`,
+    );
+  }
+
+  get #pending(): string {
+    return `${this.#path}/pending`;
+  }
+
+  /** A repository's name holds no plus, and as a file's name it is not longer. */
+  #fileOf(device: string): string {
+    return `${this.#pending}/${device.replaceAll("/", "+")}`;
+  }
+}
+
+const DRAFT = "draft-";
+
+/** What was spoiled, or is none of ours, counts as not there. */
+async function readJson<T>(
+  path: string,
+  schema: v.GenericSchema<unknown, T>,
+): Promise<T | undefined> {
+  try {
+    const parsed = v.safeParse(schema, JSON.parse(await Deno.readTextFile(path)));
+    if (parsed.success) return parsed.output;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  log.warn("What is written down of events cannot be read", { path });
+  return undefined;
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { resetSync } from "@logtape/logtape";
+import { Hono } from "hono";
+import { identifyRequests } from "../../src/api/request_id.ts";
+import { configureLogging } from "../../src/log.ts";
+
+/** Answers everything with these headers; each request takes 12 ms and is named `made`. */
+function app(headers: Readonly<Record<string, string>> = {}): Hono {
+  let now = 0;
+  const app = new Hono();
+  app.use(identifyRequests({ now: () => now, makeId: () => "made" }));
+  app.all("*", () => {
+    now += 12;
+    return new Response("hello", { status: 203, headers });
+  });
+  return app;
+}
+
+async function idOf(app: Hono, given?: string): Promise<string | null> {
+  const response = await app.request("/", {
+    headers: given === undefined ? {} : { "X-Request-Id": given },
+  });
+  assert.equal(await response.text(), "hello");
+  return response.headers.get("x-request-id");
+}
+
+Deno.test("identifyRequests() takes over a sane name, and makes one otherwise", async () => {
+  for (const id of ["a", "0b1c-4d.e_f:1/2+3=@", "x".repeat(64)]) {
+    assert.equal(await idOf(app(), id), id);
+  }
+  for (const id of [undefined, "", "a b", 'a"b', "a,b", "a;b", "<a>", "é", "x".repeat(65)]) {
+    assert.equal(await idOf(app(), id), "made");
+  }
+});
+
+Deno.test("identifyRequests() makes names of their own by itself", async () => {
+  const own = new Hono();
+  own.use(identifyRequests());
+  own.get("/", (c) => c.text("hello"));
+  const [one, two] = [await idOf(own), await idOf(own)];
+  assert.match(`${one}`, /^[0-9a-f-]{36}$/);
+  assert.notEqual(one, two);
+});
+
+Deno.test("identifyRequests() leaves the name out where the head would be longer than 480 bytes", async () => {
+  // The server's share of 140, `x-long: …`, `content-type: …` and `x-request-id: made`, with breaks.
+  const room = 480 - 140 - "x-long: \r\n".length - "x-request-id: made\r\n".length;
+  const type = "content-type: text/plain;charset=UTF-8\r\n".length;
+  assert.equal(await idOf(app({ "x-long": "x".repeat(room - type) })), "made");
+  assert.equal(await idOf(app({ "x-long": "x".repeat(room - type + 1) })), null);
+});
+
+Deno.test("identifyRequests() logs each request in one line, the path cut", async () => {
+  const lines: string[] = [];
+  configureLogging({ level: "debug", format: "json", write: (line) => lines.push(line) });
+  try {
+    await app().request(`/version/${"x".repeat(500)}?device=pump&token=secret`, { method: "PUT" });
+  } finally {
+    resetSync();
+  }
+  const [{ time: _, ...record }] = lines.map((line) => JSON.parse(line));
+  assert.deepEqual(record, {
+    level: "debug",
+    room: "api",
+    message: "Request is answered",
+    method: "PUT",
+    path: `/version/${"x".repeat(191)}`,
+    status: 203,
+    milliseconds: 12,
+    requestId: "made",
+  });
+  assert.equal(lines.length, 1);
+});

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { type Config, readConfig } from "../../src/config/config.ts";
+import { UsageError } from "../../src/config/usage.ts";
+
+function read(args: readonly string[], env: Readonly<Record<string, string>> = {}): Config {
+  const config = readConfig({
+    args: ["--registry-url", "registry.example", ...args],
+    env: (name) => env[name],
+    version: "1.2.3",
+    readTextFile: () => assert.fail("These files are read where they are used"),
+    isDirectory: () => false,
+  });
+  assert(typeof config !== "string" && config.command === "serve");
+  return config;
+}
+
+Deno.test("resolveEdge() joins the files of certificate and key, from flags and variables", () => {
+  const tls = { certPath: "/c", keyPath: "/k" };
+  assert.deepEqual(read(["--tls-cert-path=/c", "--tls-key-path=/k"]).edge.tls, tls);
+  assert.deepEqual(read([], { TLS_CERT_PATH: "/c", TLS_KEY_PATH: "/k" }).edge.tls, tls);
+  assert.deepEqual(read(["--tls-cert-path=/c"], { TLS_KEY_PATH: "/k" }).edge.tls, tls);
+});
+
+for (
+  const [args, env, message] of [
+    [["--tls-cert-path=/c"], {}, "--tls-cert-path is of no use alone, want --tls-key-path as well"],
+    [["--tls-key-path=/k"], {}, "--tls-key-path is of no use alone, want --tls-cert-path as well"],
+    [
+      [],
+      { TLS_KEY_PATH: "/k" },
+      "--tls-key-path is of no use alone, want --tls-cert-path as well",
+    ],
+  ] as const
+) {
+  Deno.test(`resolveEdge() refuses one file of two: ${args} ${Object.keys(env)}`, () => {
+    assert.throws(() => read(args, env), new UsageError(message));
+  });
+}
