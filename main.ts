@@ -20,6 +20,9 @@ import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
+import { MqttBroker } from "./src/notifier/broker.ts";
+import { MqttNotifier, type MqttNotifierOptions } from "./src/notifier/notifier.ts";
+import { Topics } from "./src/notifier/topics.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import { createTransport } from "./src/registry/transport.ts";
 import { DiskStore } from "./src/store/disk.ts";
@@ -42,9 +45,15 @@ async function main(): Promise<void> {
   const config = configure();
   configureLogging({ level: config.logLevel, format: config.logFormat });
   const metrics = new Metrics();
+  const store = await createStore(config);
+  const notifier = await createNotifier(config, {
+    observer: metrics,
+    refresh: (device) => manager.refresh(device),
+  });
   const manager = new FirmwareManager({
     source: createSource(config),
-    store: await createStore(config),
+    store,
+    notifier,
     observer: metrics,
     cacheSize: config.cacheSize,
     refreshIntervalMs: config.refreshIntervalMs,
@@ -69,7 +78,7 @@ async function main(): Promise<void> {
   ];
   await anySignal("SIGTERM", "SIGINT");
   manager.stop();
-  await drain(servers);
+  await Promise.all([drain(servers), notifier?.close()]);
   Deno.exit(0);
 }
 
@@ -112,6 +121,29 @@ async function createStore(config: Config): Promise<FirmwareStore> {
   if (directory === undefined) return new MemoryStore({ maxBytes });
   try {
     return await DiskStore.open({ directory, maxBytes });
+  } catch (error) {
+    exitWith(EXIT_FAILURE, describeError(error));
+  }
+}
+
+async function createNotifier(
+  { mqtt, cacheDirectory }: Config,
+  parts: Pick<MqttNotifierOptions, "observer" | "refresh">,
+): Promise<MqttNotifier | undefined> {
+  if (mqtt === undefined) return undefined;
+  const { topic, publicUrl, homeAssistantPrefix, clientId, ...broker } = mqtt;
+  try {
+    return await MqttNotifier.start({
+      ...parts,
+      ...{ topic, publicUrl, homeAssistantPrefix },
+      broker: new MqttBroker({
+        ...broker,
+        // Replicas must differ: of two with the same name the broker keeps one.
+        clientId: clientId ?? `otaflux-${crypto.randomUUID().slice(0, 8)}`,
+        willTopic: new Topics(topic).state,
+      }),
+      directory: cacheDirectory && `${cacheDirectory}/.otaflux/notifications`,
+    });
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }

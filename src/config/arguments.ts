@@ -98,6 +98,8 @@ const RIVALS: Partial<Record<SettingKey, SettingKey>> = {
   layoutDir: "registryUrl",
   registryPassword: "registryPasswordFile",
   registryPasswordFile: "registryPassword",
+  mqttPassword: "mqttPasswordFile",
+  mqttPasswordFile: "mqttPassword",
 };
 
 function readValues(given: GivenFlags, env: ArgumentsInput["env"]): SettingValues {

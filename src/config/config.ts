@@ -8,6 +8,7 @@
 import type { LogFormat, LogLevel } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
+import { type MqttConfig, resolveMqtt } from "./mqtt.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
 import { type FileAccess, invalid } from "./usage.ts";
@@ -41,6 +42,8 @@ export interface Config {
   readonly idleMs: number;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** Where firmware is announced; nowhere without. */
+  readonly mqtt: MqttConfig | undefined;
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
@@ -86,6 +89,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     concurrency: values.registryConcurrency,
     idleMs: values.idleTimeout,
     maxFirmwareBytes: values.maxFirmwareSize,
+    mqtt: resolveMqtt(values, input),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

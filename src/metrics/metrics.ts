@@ -19,7 +19,7 @@ export interface RequestLabels {
   readonly status: number;
 }
 
-/** The service's metrics. Fits what the domain tells (`FirmwareObserver`). */
+/** The service's metrics. Fits what the domain tells (`FirmwareObserver`), and the notifier (`NotifierObserver`). */
 export class Metrics {
   readonly #registry = new Registry();
 
@@ -54,6 +54,23 @@ export class Metrics {
     collect: () => this.#collectStaleness(),
   });
   #readStaleness: () => Iterable<readonly [device: string, seconds: number]> = () => [];
+
+  readonly #mqttConnected = new Gauge({
+    name: "mqtt_connected",
+    help: "1 while the MQTT broker is connected, 0 while it is not, or none is configured.",
+    registers: [this.#registry],
+  });
+  readonly #mqttPublished = new Counter({
+    name: "mqtt_published_total",
+    help: "Notifications that the MQTT broker confirmed, or that failed and are tried again.",
+    labelNames: ["result"],
+    registers: [this.#registry],
+  });
+  readonly #mqttPending = new Gauge({
+    name: "mqtt_pending",
+    help: "Devices whose newest notification waits for the MQTT broker.",
+    registers: [this.#registry],
+  });
 
   readonly #requests = new Counter({
     name: "http_requests_total",
@@ -117,6 +134,33 @@ export class Metrics {
    */
   observeStaleness(read: () => Iterable<readonly [device: string, seconds: number]>): void {
     this.#readStaleness = read;
+  }
+
+  /**
+   * Sets whether the MQTT broker is connected.
+   *
+   * @param isConnected Whether it is.
+   */
+  mqttConnected(isConnected: boolean): void {
+    this.#mqttConnected.set(isConnected ? 1 : 0);
+  }
+
+  /**
+   * Counts a notification.
+   *
+   * @param result What became of it.
+   */
+  mqttPublished(result: "confirmed" | "failed"): void {
+    this.#mqttPublished.inc({ result });
+  }
+
+  /**
+   * Sets how many notifications wait.
+   *
+   * @param count How many now.
+   */
+  mqttPending(count: number): void {
+    this.#mqttPending.set(count);
   }
 
   /**

@@ -29,6 +29,20 @@ const NAMES = {
   unknownFor: ["--unknown-for", "UNKNOWN_FOR"],
   maxFirmwareSize: ["--max-firmware-size", "MAX_FIRMWARE_SIZE"],
   idleTimeout: ["--idle-timeout", "IDLE_TIMEOUT"],
+  mqttUrl: ["--mqtt-url", "MQTT_URL"],
+  mqttUsername: ["--mqtt-username", "MQTT_USERNAME"],
+  mqttPassword: ["--mqtt-password", "MQTT_PASSWORD"],
+  mqttPasswordFile: ["--mqtt-password-file", "MQTT_PASSWORD_FILE"],
+  mqttTopic: ["--mqtt-topic", "MQTT_TOPIC"],
+  mqttProtocol: ["--mqtt-protocol", "MQTT_PROTOCOL"],
+  mqttCaCertPath: ["--mqtt-ca-cert-path", "MQTT_CA_CERT_PATH"],
+  mqttClientCertPath: ["--mqtt-client-cert-path", "MQTT_CLIENT_CERT_PATH"],
+  mqttClientKeyPath: ["--mqtt-client-key-path", "MQTT_CLIENT_KEY_PATH"],
+  publicUrl: ["--public-url", "PUBLIC_URL"],
+  homeassistantDiscoveryPrefix: [
+    "--homeassistant-discovery-prefix",
+    "HOMEASSISTANT_DISCOVERY_PREFIX",
+  ],
   logLevel: ["--log-level", "LOG_LEVEL"],
   logFormat: ["--log-format", "LOG_FORMAT"],
 };
@@ -47,7 +61,7 @@ Deno.test("SETTINGS have defaults that their own kind takes", () => {
 Deno.test("SETTINGS keep every password out of messages", () => {
   const secrets = Object.entries<Setting>(SETTINGS)
     .filter(([, { isSecret, value }]) => isSecret || value === "secret");
-  assert.deepEqual(secrets.map(([key]) => key), ["registryPassword"]);
+  assert.deepEqual(secrets.map(([key]) => key), ["registryPassword", "mqttPassword"]);
   for (const [, setting] of secrets) {
     assert.equal(setting.isSecret, true);
     assert.equal(setting.default, undefined);
