@@ -212,6 +212,7 @@ export class MqttNotifier {
     // Nobody waits for the disk to be told: the file is for the next process.
     this.#deliver(notification.device);
     await kept;
+    log.debug("Notification is kept", { device: notification.device });
   }
 
   /**
