@@ -104,7 +104,7 @@ export class MqttNotifier {
   readonly #own = new LRUCache<string, AnnouncedFirmware>({ max: KNOWN_DEVICES });
   /** What the broker has of each device, as far as we know. */
   readonly #seen = new LRUCache<string, AnnouncedName>({ max: KNOWN_DEVICES });
-  /** When what was published of each device, for webhooks. */
+  /** What was last sent of each device, and when, for webhooks. */
   readonly #published = new LRUCache<string, { name: AnnouncedName; atMs: number }>({
     max: KNOWN_DEVICES,
   });
@@ -356,15 +356,16 @@ export class MqttNotifier {
     const { version, digest } = firmware;
     // Until it is confirmed, the broker may have the one or the other.
     this.#seen.delete(device);
+    this.#published.set(device, { name: { version, digest }, atMs: this.#now() });
     try {
       await session.publish(this.#topics.of(device), formatMessage(device, firmware, publicUrl));
     } catch (error) {
       observer.mqttPublished("failed");
+      this.#published.delete(device);
       throw error;
     }
     observer.mqttPublished("confirmed");
     this.#seen.set(device, { version, digest });
-    this.#published.set(device, { name: { version, digest }, atMs: this.#now() });
     log.info("Published firmware notification", { device, version });
   }
 
