@@ -76,4 +76,4 @@ export class MqttClient {
 
 /** How a CommonJS module's default is had depends on whether a bundler was there. */
 declare const module: typeof MqttClient & { readonly default?: typeof MqttClient };
-export default module;
+export { module as default };

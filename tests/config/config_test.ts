@@ -82,6 +82,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     concurrency: 8,
     idleMs: 60_000,
     maxFirmwareBytes: 268_435_456,
+    mqtt: undefined,
     logLevel: "info",
     logFormat: "text",
   });

@@ -10,6 +10,9 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_cache_entries gauge",
     "registry_up gauge",
     "firmware_stale_seconds gauge",
+    "mqtt_connected gauge",
+    "mqtt_published_total counter",
+    "mqtt_pending gauge",
     "http_requests_total counter",
     "http_request_duration_seconds histogram",
   ]);
@@ -58,6 +61,25 @@ Deno.test("Metrics reads each time how stale devices are, and drops those that a
   stale.delete("a/b");
   stale.set("c", 13);
   assert.deepEqual(await series(), [`firmware_stale_seconds{device_id="c"} 13`]);
+});
+
+Deno.test("Metrics says how it stands with the broker", async () => {
+  const metrics = new Metrics();
+  metrics.mqttConnected(true);
+  metrics.mqttPending(3);
+  metrics.mqttPublished("confirmed");
+  metrics.mqttPublished("confirmed");
+  metrics.mqttPublished("failed");
+  const series = async (): Promise<readonly string[]> =>
+    (await metrics.expose()).split("\n").filter((line) => line.startsWith("mqtt_"));
+  assert.deepEqual(await series(), [
+    "mqtt_connected 1",
+    `mqtt_published_total{result="confirmed"} 2`,
+    `mqtt_published_total{result="failed"} 1`,
+    "mqtt_pending 3",
+  ]);
+  metrics.mqttConnected(false);
+  assert.equal((await series())[0], "mqtt_connected 0");
 });
 
 Deno.test("Metrics counts and times requests by method, path and status", async () => {
