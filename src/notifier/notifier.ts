@@ -180,6 +180,7 @@ export class MqttNotifier {
       device,
       firmware,
       always: always || waiting?.always === true,
+      isConfirmed,
       replaces: isConfirmed ? seen : undefined,
     });
   }
@@ -245,11 +246,17 @@ export class MqttNotifier {
     this.#options.observer.mqttConnected(false);
   }
 
-  /** A broker may have lost what it confirmed: one that keeps nothing on disk, and was killed. */
+  /**
+   * A broker may have lost what it confirmed: one that keeps nothing on disk, and was killed. All
+   * replicas notice that at once, so that each asks the source what is the newest.
+   */
   #restore(): void {
     for (const [device, firmware] of this.#own.entries()) {
       if (this.#seen.has(device) || this.#outbox.get(device) !== undefined) continue;
-      void this.#put({ device, firmware, always: false, replaces: undefined });
+      void this.#put({
+        ...{ device, firmware, always: false },
+        ...{ isConfirmed: false, replaces: undefined },
+      });
     }
   }
 
@@ -309,23 +316,24 @@ export class MqttNotifier {
       // In the same moment: what comes from now on starts a delivery of its own.
       if (notification === undefined || session === undefined || !mayGoOn) return done();
       try {
-        if (this.#isOutrun(notification)) await this.#confirm(notification);
+        if (this.#isUncertain(notification)) await this.#confirm(notification);
         else await this.#limit(() => this.#publish(session, notification));
       } catch (error) {
         if (this.#session !== session) continue;
-        log.warn("Notification cannot be published, trying again later", {
-          device,
-          reason: describeError(error),
-        });
+        const details = { device, reason: describeError(error) };
+        // That the source is away is said elsewhere, once for all devices.
+        if (isServiceError(error)) log.debug("Notification waits for the registry", details);
+        else log.warn("Notification cannot be published, trying again later", details);
         await this.#pause(RETRY_MS, this.#closing.signal);
       }
     }
   }
 
-  /** Whether the broker has something else than when the source confirmed the firmware. */
-  #isOutrun({ device, firmware, replaces }: Notification): boolean {
+  /** Whether somebody may have published, or may be about to, what is newer. */
+  #isUncertain({ device, firmware, isConfirmed, replaces }: Notification): boolean {
     const seen = this.#seen.get(device);
-    return seen !== undefined && !isSame(seen, firmware) && !isSame(seen, replaces);
+    if (seen === undefined) return !isConfirmed;
+    return !isSame(seen, firmware) && !isSame(seen, replaces);
   }
 
   /** Another replica may know something newer: the source decides. */
@@ -335,10 +343,13 @@ export class MqttNotifier {
     try {
       const firmware = await this.#options.refresh(device);
       if (this.#outbox.get(device) !== notification) return;
-      await this.#outbox.put({ ...notification, firmware, replaces: seen });
+      await this.#outbox.put({ ...notification, firmware, isConfirmed: true, replaces: seen });
     } catch (error) {
-      if (!isServiceError(error, "firmware-unknown")) throw error;
-      await this.#done(notification);
+      if (isServiceError(error, "firmware-unknown")) return await this.#done(notification);
+      if (this.#seen.has(device)) throw error;
+      // It replaces nothing: better than to say nothing as long as the source is away.
+      if (this.#outbox.get(device) !== notification) return;
+      await this.#outbox.put({ ...notification, isConfirmed: true });
     }
   }
 

@@ -31,9 +31,11 @@ export interface Notification {
   readonly firmware: AnnouncedFirmware;
   /** Whether it is published although the broker has it already. */
   readonly always: boolean;
+  /** Whether the source has said to this process that the firmware is the newest. */
+  readonly isConfirmed: boolean;
   /**
-   * What the broker had when the source confirmed the firmware. Where it has something else now, or
-   * this is not known, somebody may have published what is newer.
+   * What the broker had then. Where it has something else now, or this is not known, somebody may
+   * have published what is newer.
    */
   readonly replaces: AnnouncedName | undefined;
 }
@@ -171,7 +173,11 @@ export class Outbox {
       if (!name.endsWith(".json")) continue;
       try {
         const notification = v.parse(kept, JSON.parse(await Deno.readTextFile(path)));
-        this.#waiting.set(notification.device, { ...notification, replaces: undefined });
+        this.#waiting.set(notification.device, {
+          ...notification,
+          isConfirmed: false,
+          replaces: undefined,
+        });
       } catch (error) {
         log.warn("Notification cannot be read, leaving it out", {
           path,

@@ -174,6 +174,28 @@ Deno.test("MqttNotifier publishes again what a broker has lost that it had confi
   assert.deepEqual(bench.versions, ["1.0.0", "1.0.0"]);
 });
 
+Deno.test("MqttNotifier asks the source before it restores what it knows: others may know more", async () => {
+  const bench = await Bench.start();
+  await bench.connect();
+  await bench.notifier.announce("pump", V1);
+  await bench.idle();
+  bench.broker.disconnect();
+  bench.broker.forget();
+  bench.newest = V2;
+  await bench.connect();
+  assert.deepEqual(bench.versions, ["1.0.0", "1.1.0"]);
+});
+
+Deno.test("MqttNotifier publishes what it knows where it replaces nothing and the source is away", async () => {
+  const bench = await Bench.start();
+  await bench.connect();
+  bench.newest = new ServiceError("source-unavailable", "away");
+  await bench.notifier.announce("pump", V1, { isConfirmed: false });
+  await bench.idle();
+  assert.deepEqual(bench.refreshed, ["pump"]);
+  assert.deepEqual(bench.versions, ["1.0.0"]);
+});
+
 Deno.test("MqttNotifier tries again what the broker refuses, later, and says so", async () => {
   const bench = await Bench.start();
   await bench.connect();
@@ -233,9 +255,11 @@ Deno.test("MqttNotifier waits for a source that cannot say which is newer", asyn
   retain(bench, V1);
   await bench.connect();
   bench.newest = new ServiceError("source-unavailable", "away");
+  using logs = new CapturedLogs();
   await bench.notifier.announce("pump", V2, { isConfirmed: false });
   await bench.idle();
   assert.deepEqual(bench.versions, []);
+  assert.deepEqual(logs.messages("warn"), []);
   bench.newest = V3;
   bench.pauses.at(-1)?.end();
   await bench.idle();

@@ -7,7 +7,7 @@ import { CapturedLogs } from "../helpers/logs.ts";
 
 function notificationOf(device: string, version: string): Notification {
   const { firmware } = recordOf(firmwareBytes(100, 1), version);
-  return { device, firmware, always: false, replaces: { version: "0.9.0" } };
+  return { device, firmware, always: false, isConfirmed: true, replaces: { version: "0.9.0" } };
 }
 
 function versionsIn(outbox: Outbox): Record<string, string | undefined> {
@@ -31,6 +31,7 @@ Deno.test("Outbox keeps the newest of each device for the next process", async (
     assert.equal(next.get(long)?.always, true);
     // What the broker had then says nothing about what it has now.
     assert.equal(next.get("garden/pump")?.replaces, undefined);
+    assert.equal(next.get("garden/pump")?.isConfirmed, false);
     assert.equal(next.size, 2);
   });
 });
