@@ -44,7 +44,8 @@ export function openStream(
   { protocol, hostname, port, path }: BrokerAddress,
   tls: BrokerTls,
 ): Duplex {
-  if (protocol === "mqtt") return connectTcp({ host: hostname, port });
+  // A small message must not wait for the confirmation of the one before: that takes 40 ms.
+  if (protocol === "mqtt") return connectTcp({ host: hostname, port, noDelay: true });
   const { caCertificates, client: own } = tls;
   const secure = {
     ...(caCertificates.length > 0 && { ca: [...caCertificates] }),
@@ -53,7 +54,7 @@ export function openStream(
   if (protocol === "mqtts") {
     // RFC 6066, 3: no server name for an address.
     const servername = /^[\d.]+$|:/.test(hostname) ? {} : { servername: hostname };
-    return connectTls({ host: hostname, port, ...servername, ...secure });
+    return connectTls({ host: hostname, port, ...servername, ...secure }).setNoDelay(true);
   }
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   const options = { protocol, hostname: host, port, path, wsOptions: { ...secure } };
