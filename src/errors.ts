@@ -11,6 +11,7 @@
  * - `firmware-unknown`: the source says that it has no firmware for the device.
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
  * - `downloads-full`: as many downloads are under way as may be.
+ * - `firmware-unavailable`: there may be firmware, and a later request may get it.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
  * - `storage-failed`: the firmware was fetched but cannot be kept, for example on a full disk.
  * - `source-unavailable`: the source cannot be reached, is overloaded or fails.
@@ -24,6 +25,7 @@ export type ErrorCode =
   | "firmware-unknown"
   | "firmware-gone"
   | "downloads-full"
+  | "firmware-unavailable"
   | "artifact-invalid"
   | "storage-failed"
   | "source-unavailable"

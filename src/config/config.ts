@@ -49,6 +49,8 @@ export interface Config {
   readonly webhookSecret: string | undefined;
   /** How devices are met. */
   readonly edge: EdgeConfig;
+  /** Whose pages may read answers in a browser; `*` for all. */
+  readonly corsOrigins: readonly string[];
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
@@ -97,6 +99,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     maxFirmwareBytes: values.maxFirmwareSize,
     webhookSecret: resolveWebhookSecret(values, input),
     edge: resolveEdge(values),
+    corsOrigins: values.corsOrigin,
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

@@ -170,6 +170,12 @@ export const SETTINGS = {
     help: "file of the tokens and passwords of devices, one a line; without it, none is asked for",
     kind: kinds.path,
   },
+  corsOrigin: {
+    value: "origin",
+    help: "whose pages may read answers in a browser, to flash from there: an origin, or *",
+    kind: kinds.origin,
+    isList: true,
+  },
   logLevel: {
     value: "level",
     help: "the least important records that are logged",

@@ -10,6 +10,7 @@ import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
 import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
+import { modificationDate } from "./modification.ts";
 import type {
   Firmware,
   FirmwareName,
@@ -39,6 +40,8 @@ export interface LookupOptions {
   readonly guard?: DowngradeGuard | undefined;
   /** Told as soon as the source has answered, however long the download takes then. */
   readonly onAnswer: () => void;
+  /** The time of day. @default the system's */
+  readonly today?: () => Date;
 }
 
 /** Asks the source, each time anew, and verifies what it delivers. */
@@ -48,18 +51,22 @@ export class FirmwareLookup {
   readonly #maxFirmwareBytes: number;
   readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;
+  readonly #today: () => Date;
 
   /**
    * Asks nothing yet.
    *
    * @param options Where, how much at most, and who is told.
    */
-  constructor({ source, store, maxFirmwareBytes, guard, onAnswer }: LookupOptions) {
+  constructor(
+    { source, store, maxFirmwareBytes, guard, onAnswer, today = () => new Date() }: LookupOptions,
+  ) {
     this.#source = source;
     this.#store = store;
     this.#maxFirmwareBytes = maxFirmwareBytes;
     this.#guard = guard;
     this.#onAnswer = onAnswer;
+    this.#today = today;
   }
 
   /**
@@ -121,7 +128,7 @@ export class FirmwareLookup {
       const record = renamed({ ...known, ...candidate }, artifact);
       if (await this.#store.save(device, record)) return record.firmware;
     }
-    return await this.#save(device, await this.#fetch(device, candidate, artifact));
+    return await this.#save(device, await this.#fetch(device, candidate, artifact, { known }));
   }
 
   /**
@@ -135,13 +142,13 @@ export class FirmwareLookup {
    */
   async exact(
     device: string,
-    name: FirmwareName,
+    name: FirmwareName & Partial<Pick<Firmware, "modifiedAt">>,
     { isCurrent = () => false }: { readonly isCurrent?: () => boolean } = {},
   ): Promise<Firmware> {
     try {
       const artifact = await resolveArtifact(this.#source, device, name.digest);
       this.#onAnswer();
-      const record = await this.#fetch(device, name, artifact);
+      const record = await this.#fetch(device, name, artifact, name);
       return isCurrent() ? await this.#save(device, record) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
@@ -162,8 +169,9 @@ export class FirmwareLookup {
     device: string,
     { tag, version }: VersionTag,
     artifact: Artifact,
+    { known, modifiedAt }: { readonly known?: Firmware | undefined; readonly modifiedAt?: Date },
   ): Promise<FirmwareRecord> {
-    const { digest, layer, form, documents } = artifact;
+    const { digest, layer, form, documents, annotations } = artifact;
     const maxBytes = this.#maxFirmwareBytes;
     // Whether a layer is an archive may show only later, and then it is more than its file.
     const limit = form === "raw" ? maxBytes : maxBytes + ARCHIVE_OVERHEAD_BYTES;
@@ -177,7 +185,10 @@ export class FirmwareLookup {
     const { content, layerSha256 } = await this.#storeTwice(device, options);
     log.info("Fetched firmware", { device, version, tag, digest, size: content.size });
     return {
-      firmware: { tag, version, digest, ...content },
+      firmware: {
+        ...{ tag, version, digest, annotations, ...content },
+        modifiedAt: modifiedAt ?? modificationDate(annotations, { known, today: this.#today() }),
+      },
       documents,
       layer: { digest: layer.digest, sha256: layerSha256 },
     };

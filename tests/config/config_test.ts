@@ -85,6 +85,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     maxFirmwareBytes: 268_435_456,
     webhookSecret: undefined,
     edge: { maxDownloads: 200, tls: undefined, deviceTokenFile: undefined },
+    corsOrigins: [],
     logLevel: "info",
     logFormat: "text",
   });
@@ -149,6 +150,10 @@ const VALUES: readonly (readonly [
     ["of /open", "of /sesame"],
   ],
   ["idleTimeout", ["100ms", "2m"], (config) => config.idleMs, [100, 120_000]],
+  ["corsOrigin", ["https://a.example", "*"], ({ corsOrigins }) => corsOrigins, [
+    ["https://a.example"],
+    ["*"],
+  ]],
   ["maxFirmwareSize", ["1", "1GiB"], (config) => config.maxFirmwareBytes, [1, 2 ** 30]],
   ["maxDownloads", ["1", "5000"], (config) => config.edge.maxDownloads, [1, 5000]],
   ["deviceTokenFile", ["/t", "t"], (config) => config.edge.deviceTokenFile, ["/t", "t"]],
@@ -297,6 +302,7 @@ const WRONG: readonly (readonly [keyof typeof SETTINGS, string, RegExp])[] = [
   ["unknownFor", "10", /it takes a duration such as .*, or 0$/],
   ["registryConcurrency", "0", /it takes a whole number of requests from 1 to 1000/],
   ["idleTimeout", "0", /it takes a duration such as/],
+  ["corsOrigin", "example.com", /it takes an origin such as/],
   ["maxFirmwareSize", "1TB", /it takes a size such as/],
   ["maxFirmwareSize", "3GiB", /it takes a size such as .*, 2GiB at most$/],
   ["maxDownloads", "0", /it takes a whole number of downloads from 1 to 100000/],

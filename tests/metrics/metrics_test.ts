@@ -12,6 +12,7 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_stale_seconds gauge",
     "firmware_downloads_in_progress gauge",
     "firmware_downloads_refused_total counter",
+    "firmware_device_polls_total counter",
     "http_requests_total counter",
     "http_request_duration_seconds histogram",
     "webhooks_total counter",
@@ -117,4 +118,21 @@ Deno.test("Metrics of one service are not those of another", async () => {
   const [one, other] = [new Metrics(), new Metrics()];
   one.hit("a");
   assert.doesNotMatch(await other.expose(), /device_id/);
+});
+
+Deno.test("Metrics counts polls by device and version, a bounded number of them", async () => {
+  const metrics = new Metrics();
+  const poll = (running: string, offered = "2.0.0"): void =>
+    metrics.polled("a/b", { running, offered });
+  poll("1.0.0");
+  poll("v1.0.0");
+  poll("nonsense");
+  for (let minor = 1; minor < 30; minor++) poll(`1.${minor}.0`);
+  poll("2.0.0");
+  const lines = (await metrics.expose()).split("\n")
+    .filter((line) => line.startsWith("firmware_device_polls_total"));
+  assert.equal(lines.length, 21);
+  assert(lines.includes(`firmware_device_polls_total{device_id="a/b",version="2.0.0"} 1`));
+  assert(lines.includes(`firmware_device_polls_total{device_id="a/b",version="other"} 11`));
+  assert(!lines.some((line) => line.includes(`version="1.0.0"`)));
 });
