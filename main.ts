@@ -16,10 +16,13 @@ import { DeviceTokens, TokenFileError } from "./src/api/tokens.ts";
 import { type Config, readConfig } from "./src/config/config.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
+import { AcceptedVersions } from "./src/cosign/accepted.ts";
+import { loadPolicy, UnusablePolicy } from "./src/cosign/load.ts";
+import { CosignVerifier } from "./src/cosign/verifier.ts";
 import { describeError } from "./src/errors.ts";
 import { DowngradeGuard } from "./src/firmware/downgrade.ts";
 import { EventQueue } from "./src/events/queue.ts";
-import type { FirmwareSource, FirmwareStore } from "./src/firmware/firmware.ts";
+import type { FirmwareStore, FirmwareVerifier } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
@@ -52,8 +55,11 @@ async function main(): Promise<void> {
   configureLogging({ level: config.logLevel, format: config.logFormat });
   const tokens = await readDeviceTokens(config);
   const metrics = new Metrics();
+  const source = createSource(config);
+  const verifier = await createVerifier(config, source);
   const manager = new FirmwareManager({
-    source: createSource(config),
+    source,
+    verifier,
     store: await createStore(config),
     observer: metrics,
     cacheSize: config.cacheSize,
@@ -117,6 +123,7 @@ function configure(): Config {
       version: meta.version,
       readTextFile: Deno.readTextFileSync,
       isDirectory,
+      listDirectory: (path) => [...Deno.readDirSync(path)].map(({ name }) => name),
     });
     if (typeof config !== "string") return config;
     Deno.stdout.writeSync(new TextEncoder().encode(config));
@@ -127,7 +134,7 @@ function configure(): Config {
   }
 }
 
-function createSource(config: Config): FirmwareSource {
+function createSource(config: Config): RegistryClient | LayoutSource {
   const { source, repositoryPrefix } = config;
   if (source.kind === "layout") {
     return new LayoutSource({ directory: source.directory, repositoryPrefix });
@@ -141,6 +148,22 @@ function createSource(config: Config): FirmwareSource {
     userAgent: `OtaFlux/${meta.version}`,
   });
   return new RegistryClient({ url, repositoryPrefix, fetch });
+}
+
+/** Without it everybody may release firmware who may push. */
+async function createVerifier(
+  config: Config,
+  source: RegistryClient | LayoutSource,
+): Promise<FirmwareVerifier | undefined> {
+  const { cosign, cacheDirectory } = config;
+  if (cosign === undefined) return undefined;
+  const accepted = cacheDirectory && `${cacheDirectory}/.otaflux/accepted`;
+  try {
+    const policy = await loadPolicy(cosign);
+    return new CosignVerifier({ source, policy, accepted: new AcceptedVersions(accepted) });
+  } catch (error) {
+    exitWith(error instanceof UnusablePolicy ? EXIT_USAGE : EXIT_FAILURE, describeError(error));
+  }
 }
 
 async function createStore(config: Config): Promise<FirmwareStore> {

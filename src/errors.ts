@@ -13,6 +13,7 @@
  * - `downloads-full`: as many downloads are under way as may be.
  * - `firmware-unavailable`: there may be firmware, and a later request may get it.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
+ * - `signature-invalid`: the firmware is not signed as the configuration asks for.
  * - `storage-failed`: the firmware was fetched but cannot be kept, for example on a full disk.
  * - `source-unavailable`: the source cannot be reached, is overloaded or fails.
  * - `source-timeout`: the source made no progress in time.
@@ -27,6 +28,7 @@ export type ErrorCode =
   | "downloads-full"
   | "firmware-unavailable"
   | "artifact-invalid"
+  | "signature-invalid"
   | "storage-failed"
   | "source-unavailable"
   | "source-timeout"

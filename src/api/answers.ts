@@ -17,6 +17,7 @@ const STATUSES = {
   "downloads-full": 503,
   "firmware-unavailable": 503,
   "artifact-invalid": 502,
+  "signature-invalid": 502,
   "storage-failed": 503,
   "source-unavailable": 502,
   "source-timeout": 504,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, type Help, Option } from "commander";
 import {
   flagOf,
   type Setting,
@@ -68,10 +68,24 @@ function createCommand(version: string): Command {
     .usage("(--registry-url <url> | --layout-dir <path>) [flags]")
     .version(`otaflux ${version}`, "--version", "print the version and end")
     .helpOption("--help", "print this help and end")
+    .configureHelp({ formatItem })
     .allowExcessArguments(false)
     .exitOverride();
   for (const [key, setting] of settings()) command.addOption(createOption(key, setting));
   return command;
+}
+
+/** Columns of a terminal, and of a flag in it. */
+const HELP_WIDTH = 80;
+const FLAG_WIDTH = 32;
+
+/** A longer flag has a line of its own: as wide as the longest, no room would be left beside it. */
+function formatItem(flag: string, _width: number, description: string, help: Help): string {
+  const margin = FLAG_WIDTH + 4;
+  const lines = help.boxWrap(description, HELP_WIDTH - margin).split("\n");
+  if (flag.length > FLAG_WIDTH) lines.unshift("");
+  return lines.map((line, at) => `${at === 0 ? `  ${flag}` : ""}`.padEnd(margin) + line)
+    .join("\n").replaceAll(/ +$/gm, "");
 }
 
 /** What a flag of these kinds takes, its placeholder says. */
@@ -100,6 +114,8 @@ const RIVALS: Partial<Record<SettingKey, SettingKey>> = {
   layoutDir: "registryUrl",
   registryPassword: "registryPasswordFile",
   registryPasswordFile: "registryPassword",
+  cosignCertificateIdentity: "cosignCertificateIdentityRegexp",
+  cosignCertificateIdentityRegexp: "cosignCertificateIdentity",
 };
 
 function readValues(given: GivenFlags, env: ArgumentsInput["env"]): SettingValues {

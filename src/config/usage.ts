@@ -16,6 +16,8 @@ export interface FileAccess {
   readonly readTextFile: (path: string) => string;
   /** Tells whether there is a folder. */
   readonly isDirectory: (path: string) => boolean;
+  /** The names of all in a folder, or throws. */
+  readonly listDirectory: (path: string) => readonly string[];
 }
 
 /**

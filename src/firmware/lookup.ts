@@ -6,6 +6,7 @@
 
 import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { Approval } from "./approval.ts";
 import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
 import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
@@ -14,9 +15,11 @@ import { modificationDate } from "./modification.ts";
 import type {
   Firmware,
   FirmwareName,
+  FirmwareObserver,
   FirmwareRecord,
   FirmwareSource,
   FirmwareStore,
+  FirmwareVerifier,
 } from "./firmware.ts";
 import { rankVersions, type VersionTag } from "./version.ts";
 
@@ -38,6 +41,10 @@ export interface LookupOptions {
   readonly maxFirmwareBytes: number;
   /** Refuses lower versions than before, where that is wanted. */
   readonly guard?: DowngradeGuard | undefined;
+  /** Says who may release firmware; without one everybody may who can push. */
+  readonly verifier?: FirmwareVerifier | undefined;
+  /** Told of verifications. */
+  readonly observer: Pick<FirmwareObserver, "verified">;
   /** Told as soon as the source has answered, however long the download takes then. */
   readonly onAnswer: () => void;
   /** The time of day. @default the system's */
@@ -52,6 +59,7 @@ export class FirmwareLookup {
   readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;
   readonly #today: () => Date;
+  readonly #approval: Approval;
 
   /**
    * Asks nothing yet.
@@ -59,8 +67,10 @@ export class FirmwareLookup {
    * @param options Where, how much at most, and who is told.
    */
   constructor(
-    { source, store, maxFirmwareBytes, guard, onAnswer, today = () => new Date() }: LookupOptions,
+    { source, store, maxFirmwareBytes, guard, onAnswer, today = () => new Date(), ...rest }:
+      LookupOptions,
   ) {
+    this.#approval = new Approval(rest);
     this.#source = source;
     this.#store = store;
     this.#maxFirmwareBytes = maxFirmwareBytes;
@@ -124,11 +134,13 @@ export class FirmwareLookup {
       // Another digest is only a reason to look: it is a claim, and may lead nowhere.
     }
     const artifact = await resolveArtifact(this.#source, device, candidate.tag);
+    const policy = await this.#approval.check(device, candidate, artifact);
     if (artifact.digest === known?.digest) {
-      const record = renamed({ ...known, ...candidate }, artifact);
+      const record = { ...renamed({ ...known, ...candidate }, artifact), policy };
       if (await this.#store.save(device, record)) return record.firmware;
     }
-    return await this.#save(device, await this.#fetch(device, candidate, artifact, { known }));
+    const record = await this.#fetch(device, candidate, artifact, { known });
+    return await this.#save(device, { ...record, policy });
   }
 
   /**
@@ -148,7 +160,8 @@ export class FirmwareLookup {
     try {
       const artifact = await resolveArtifact(this.#source, device, name.digest);
       this.#onAnswer();
-      const record = await this.#fetch(device, name, artifact, name);
+      const policy = await this.#approval.check(device, name, artifact);
+      const record = { ...await this.#fetch(device, name, artifact, name), policy };
       return isCurrent() ? await this.#save(device, record) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
@@ -158,6 +171,30 @@ export class FirmwareLookup {
         { cause },
       );
     }
+  }
+
+  /**
+   * Tells whether a firmware that was verified before needs no further verification.
+   *
+   * @param policy The policy that it was verified under.
+   * @returns Whether it may be served as it is.
+   */
+  trusts(policy: string | undefined): boolean {
+    return this.#approval.policy === undefined || this.#approval.policy === policy;
+  }
+
+  /**
+   * Verifies the signature of a stored firmware under the present policy, and writes that down.
+   *
+   * @param device A device id.
+   * @param firmware What was verified under another policy, or none.
+   * @throws {ServiceError} With any code: it must not be served.
+   */
+  async reverify(device: string, firmware: Firmware): Promise<void> {
+    const artifact = await resolveArtifact(this.#source, device, firmware.digest);
+    this.#onAnswer();
+    const policy = await this.#approval.check(device, firmware, artifact);
+    await this.#save(device, { ...renamed(firmware, artifact), policy });
   }
 
   async #save(device: string, record: FirmwareRecord): Promise<Firmware> {

@@ -21,6 +21,7 @@ function guarded(): { router: Hono; asked: string[]; metrics: Metrics } {
     manager: { get: ask, getAnnounced: ask, open: ask, ageSeconds: () => undefined },
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
+    fleet: { polled: () => {} },
     observe: trackRequests(metrics),
     before: [authorize({
       accepts: (authorization) => authorization === "Bearer good",

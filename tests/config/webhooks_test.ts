@@ -5,12 +5,17 @@ import { resolveWebhookSecret } from "../../src/config/webhooks.ts";
 
 function secretIn(text: string): string | undefined {
   const values = { webhookSecretFile: "/secret" } as SettingValues;
-  return resolveWebhookSecret(values, { readTextFile: () => text, isDirectory: () => false });
+  return resolveWebhookSecret(values, {
+    readTextFile: () => text,
+    isDirectory: () => false,
+    listDirectory: () => [],
+  });
 }
 
 Deno.test("resolveWebhookSecret() leaves webhooks open without a file", () => {
   const values = {} as SettingValues;
-  const files = { readTextFile: () => assert.fail(), isDirectory: () => assert.fail() };
+  const fail = (): never => assert.fail();
+  const files = { readTextFile: fail, isDirectory: fail, listDirectory: fail };
   assert.equal(resolveWebhookSecret(values, files), undefined);
 });
 
