@@ -7,9 +7,11 @@
 
 import type { LogFormat, LogLevel } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
+import type { Selection } from "../selection.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
 import { type EdgeConfig, resolveEdge } from "./edge.ts";
 import { type CosignConfig, resolveCosign } from "./cosign.ts";
+import { resolveSelection } from "./selection.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
 import { type FileAccess, invalid } from "./usage.ts";
@@ -46,6 +48,8 @@ export interface Config {
   readonly idleMs: number;
   /** Whether a lower version than before is refused. */
   readonly noDowngrade: boolean;
+  /** What is looked for where a request does not say. */
+  readonly selection: Selection;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
   /** What registries' webhooks have to know; everybody may send some without. */
@@ -100,6 +104,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     concurrency: values.registryConcurrency,
     idleMs: values.idleTimeout,
     noDowngrade: values.noDowngrade,
+    selection: resolveSelection(values),
     maxFirmwareBytes: values.maxFirmwareSize,
     webhookSecret: resolveWebhookSecret(values, input),
     edge: resolveEdge(values),

@@ -176,6 +176,17 @@ export const SETTINGS = {
     kind: kinds.boolean,
     default: "false",
   },
+  defaultConstraint: {
+    value: "range",
+    help: "which versions devices get that do not say it themselves",
+    kind: kinds.constraint,
+  },
+  prerelease: {
+    value: "true|false",
+    help:
+      "whether pre-releases count where devices do not say it; if not said here either, they do unless a range is asked for that names none",
+    kind: kinds.boolean,
+  },
   maxFirmwareSize: {
     value: "size",
     help: "larger firmware is refused before it is downloaded",

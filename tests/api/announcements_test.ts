@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Announcements } from "../../src/api/announcements.ts";
 import { Downloads } from "../../src/api/downloads.ts";
+import { asQuery } from "../../src/selection.ts";
 import { MemoryReader } from "../../src/store/memory.ts";
 import { createRouter } from "../../src/api/router.ts";
 import { ServiceError } from "../../src/errors.ts";
@@ -25,12 +26,13 @@ class Bench {
   nowMs = 1000;
   readonly #router = createRouter({
     manager: {
-      get: (device) => Promise.resolve(firmwareOf(device, `${this.newest}.0.0`)),
-      getAnnounced: (device, { version, tag, digest }) => {
+      get: (question) =>
+        Promise.resolve(firmwareOf(asQuery(question).device, `${this.newest}.0.0`)),
+      getAnnounced: (question, { version, tag, digest }) => {
         if (this.gone.has(version)) {
           return Promise.reject(new ServiceError("firmware-gone", "Gone"));
         }
-        const firmware = firmwareOf(device, version);
+        const firmware = firmwareOf(asQuery(question).device, version);
         assert.deepEqual({ tag, digest }, { tag: firmware.tag, digest: firmware.digest });
         return Promise.resolve(firmware);
       },
@@ -59,7 +61,7 @@ function firmwareOf(device: string, version: string): Firmware {
   const digest = `sha256:${device}@${version}` as const;
   return {
     ...{ tag: `v${version}`, version, digest, size: version.length, crc32: 0, sha256: "", md5: "" },
-    ...{ modifiedAt: new Date(0), annotations: {} },
+    ...{ modifiedAt: new Date(0), annotations: {}, files: [] },
   };
 }
 

@@ -5,6 +5,7 @@ import { authorize } from "../../src/api/authorization.ts";
 import { Downloads } from "../../src/api/downloads.ts";
 import { createRouter } from "../../src/api/router.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
+import { asQuery } from "../../src/selection.ts";
 import { trackRequests } from "../../src/metrics/middleware.ts";
 
 const CHALLENGE = 'Basic realm="otaflux", charset="UTF-8", Bearer realm="otaflux"';
@@ -13,7 +14,7 @@ const CHALLENGE = 'Basic realm="otaflux", charset="UTF-8", Bearer realm="otaflux
 function guarded(): { router: Hono; asked: string[]; metrics: Metrics } {
   const asked: string[] = [];
   const ask = (device: string): Promise<never> => {
-    asked.push(device);
+    asked.push(asQuery(device).device);
     return Promise.reject(new Error("None here"));
   };
   const metrics = new Metrics();

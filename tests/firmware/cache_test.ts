@@ -13,6 +13,7 @@ function entryOf(version: string): CacheEntry {
     md5: "",
     modifiedAt: new Date(0),
     annotations: {},
+    files: [],
     bytes: new Uint8Array(),
   } as const;
   return { firmware, confirmedAtMs: 0, failures: 0, retryAtMs: 0 };

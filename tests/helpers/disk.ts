@@ -52,7 +52,11 @@ export function recordOf(bytes: Uint8Array, version = "1.0.0"): FirmwareRecord {
     firmware: {
       ...{ tag: `v${version}`, version, digest, size: bytes.length },
       ...{ crc32: crc32Reference(bytes), sha256, md5: md5Of(bytes) },
-      ...{ modifiedAt: new Date("2026-01-02T03:04:05Z"), annotations: { "a.title": version } },
+      ...{
+        modifiedAt: new Date("2026-01-02T03:04:05Z"),
+        annotations: { "a.title": version },
+        files: ["app.bin"],
+      },
     },
     documents: [{ digest, mediaType: "a/b", bytes: manifest }],
     layer: { digest: `sha256:${sha256}`, sha256 },
