@@ -23,7 +23,7 @@ import type {
   FirmwareVerifier,
 } from "./firmware.ts";
 import { chooseVersions, unmatched } from "./selection.ts";
-import { TagLists } from "./tag_lists.ts";
+import { TagLists, type TagListWish } from "./tag_lists.ts";
 import type { VersionTag } from "./version.ts";
 
 /**
@@ -58,8 +58,10 @@ export interface LookupOptions {
 
 /** What spares the source requests. */
 export interface NewestOptions {
-  /** A tag list that was asked for later than then will do, by the steady clock. @default now */
-  readonly afterMs?: number;
+  /** A tag list that was asked for after this moment will do. @default now */
+  readonly since?: number;
+  /** And so does one that is younger than that, in milliseconds. @default 0 */
+  readonly sharedForMs?: number;
   /** What the device is served for other selections of the same hardware and file. */
   readonly others?: readonly Firmware[];
 }
@@ -73,7 +75,6 @@ export class FirmwareLookup {
   readonly #onAnswer: () => void;
   readonly #today: () => Date;
   readonly #approval: Approval;
-  readonly #now: () => number;
   readonly #tags: TagLists;
 
   /**
@@ -94,7 +95,6 @@ export class FirmwareLookup {
     }: LookupOptions,
   ) {
     this.#approval = new Approval(rest);
-    this.#now = now;
     this.#tags = new TagLists({ source, now, onAnswer });
     this.#source = source;
     this.#store = store;
@@ -116,11 +116,11 @@ export class FirmwareLookup {
   async newest(
     question: Question,
     known: Firmware | undefined,
-    { afterMs = this.#now(), others = [] }: NewestOptions = {},
+    { since = this.moment, sharedForMs = 0, others = [] }: NewestOptions = {},
   ): Promise<Firmware> {
     const query = asQuery(question);
     const { device, selection } = query;
-    const versions = await this.#listVersions(device, afterMs);
+    const versions = await this.#listVersions(device, { since, sharedForMs });
     const candidates = chooseVersions(versions, selection);
     for (const candidate of candidates.slice(0, DANGLING_TAGS_LIMIT)) {
       try {
@@ -150,6 +150,11 @@ export class FirmwareLookup {
     );
   }
 
+  /** Now, for who is going to ask later, and can do with what others ask meanwhile. */
+  get moment(): number {
+    return this.#tags.moment;
+  }
+
   /**
    * Forgets which tags a device has.
    *
@@ -159,9 +164,9 @@ export class FirmwareLookup {
     this.#tags.forget(device);
   }
 
-  async #listVersions(device: string, afterMs: number): Promise<readonly VersionTag[]> {
+  async #listVersions(device: string, wish: TagListWish): Promise<readonly VersionTag[]> {
     try {
-      return await this.#tags.get(device, afterMs);
+      return await this.#tags.get(device, wish);
     } catch (error) {
       throw isServiceError(error, "firmware-unknown") ? unknownFirmware(device, error) : error;
     }

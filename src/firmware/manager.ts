@@ -429,14 +429,14 @@ export class FirmwareManager {
   }
 
   async #check(key: string): Promise<Firmware> {
-    const dueAtMs = this.#now();
+    const since = this.#lookup.moment;
     return await this.#ask(async () => {
       const known = this.#cache.peek(key)?.firmware;
       const others = this.#others(key).map(({ firmware }) => firmware);
       const isInvented = known === undefined && !this.#isDefault(key);
-      const afterMs = isInvented ? dueAtMs - this.#sharedForMs : dueAtMs;
+      const options = { since, sharedForMs: isInvented ? this.#sharedForMs : 0, others };
       try {
-        const newest = await this.#lookup.newest(queryOfKey(key), known, { afterMs, others });
+        const newest = await this.#lookup.newest(queryOfKey(key), known, options);
         this.#confirm(key, newest, known);
         return newest;
       } catch (error) {

@@ -23,7 +23,17 @@ export interface TagListsOptions {
   readonly onAnswer: () => void;
 }
 
+/** Which lists will do, besides one that is under way. */
+export interface TagListWish {
+  /** One that was asked for after this moment: see {@linkcode TagLists.moment}. */
+  readonly since: number;
+  /** One that is younger than that, in milliseconds. @default 0 */
+  readonly sharedForMs?: number;
+}
+
 interface TagList {
+  /** Counts the lists. */
+  readonly number: number;
   /** When the source was asked. */
   readonly askedAtMs: number;
   readonly versions: Promise<readonly VersionTag[]>;
@@ -35,6 +45,7 @@ export class TagLists {
   readonly #options: TagListsOptions;
   /** That there is no such device is remembered, too, whatever it selects. */
   readonly #lists: LRUCache<string, TagList>;
+  #count = 0;
 
   /**
    * Knows no list yet.
@@ -46,18 +57,27 @@ export class TagLists {
     this.#lists = new LRUCache({ maxSize: VERSIONS_LIMIT });
   }
 
+  /** Now: lists that are asked for from now on are later. A clock may stand still meanwhile. */
+  get moment(): number {
+    return this.#count;
+  }
+
   /**
    * The versions of a device.
    *
    * @param device A device id.
-   * @param afterMs A list that was asked for later than then will do, and so does one under way.
+   * @param wish Which lists will do; one that is under way always does.
    * @returns Versions, the newest first.
    * @throws {ServiceError} What the source throws.
    */
-  get(device: string, afterMs: number): Promise<readonly VersionTag[]> {
+  get(
+    device: string,
+    { since, sharedForMs = 0 }: TagListWish,
+  ): Promise<readonly VersionTag[]> {
     const list = this.#lists.get(device);
-    if (list !== undefined && (list.isUnderWay || list.askedAtMs > afterMs)) return list.versions;
-    return this.#ask(device);
+    const willDo = list !== undefined && (list.isUnderWay || list.number > since ||
+      this.#options.now() - list.askedAtMs < sharedForMs);
+    return willDo ? list.versions : this.#ask(device);
   }
 
   /**
@@ -72,6 +92,7 @@ export class TagLists {
   #ask(device: string): Promise<readonly VersionTag[]> {
     const { source, now, onAnswer } = this.#options;
     const list: TagList = {
+      number: ++this.#count,
       askedAtMs: now(),
       isUnderWay: true,
       versions: source.listTags(device).then((tags) => {
@@ -92,6 +113,8 @@ export class TagLists {
 
   /** An empty list takes room, too. A list beyond all bounds is not remembered. */
   #keep(device: string, list: TagList, versions: number): void {
+    // The cache takes the same list for no change, whatever its size.
+    this.#lists.delete(device);
     this.#lists.set(device, list, { size: 1 + versions });
   }
 }

@@ -232,11 +232,12 @@ export class DiskStore implements Disposable {
       await this.#writeFile(await this.#blobPath(device, digest), bytes);
     }
     await this.#link(device, layer.digest, layer.sha256);
-    await this.#link(device, `sha256:${sha256}`, sha256);
+    const firmwareDigest = `sha256:${sha256}` as const;
+    await this.#link(device, firmwareDigest, sha256);
     return {
       firmware,
       top: { mediaType: top.mediaType, size: top.bytes.length },
-      blobs: [...documents.map(({ digest }) => digest), layer.digest, `sha256:${sha256}`],
+      blobs: [...new Set([...documents.map(({ digest }) => digest), layer.digest, firmwareDigest])],
       layer: layerSha256 === sha256 ? undefined : layerSha256,
       policy,
     };

@@ -5,7 +5,7 @@ import { authorize } from "../../src/api/authorization.ts";
 import { Downloads } from "../../src/api/downloads.ts";
 import { createRouter } from "../../src/api/router.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
-import { asQuery } from "../../src/selection.ts";
+import { asQuery, type Question } from "../../src/selection.ts";
 import { trackRequests } from "../../src/metrics/middleware.ts";
 
 const CHALLENGE = 'Basic realm="otaflux", charset="UTF-8", Bearer realm="otaflux"';
@@ -13,8 +13,8 @@ const CHALLENGE = 'Basic realm="otaflux", charset="UTF-8", Bearer realm="otaflux
 /** A router that knows one token, and what reaches the domain behind it. */
 function guarded(): { router: Hono; asked: string[]; metrics: Metrics } {
   const asked: string[] = [];
-  const ask = (device: string): Promise<never> => {
-    asked.push(asQuery(device).device);
+  const ask = (question: Question): Promise<never> => {
+    asked.push(asQuery(question).device);
     return Promise.reject(new Error("None here"));
   };
   const metrics = new Metrics();

@@ -320,8 +320,8 @@ withBench(
     const path = `${folder}/a/index.json`;
     const index = JSON.parse(await Deno.readTextFile(path));
     const [{ annotations }] = index.manifests;
-    const { md5: _md5, ...rest } = JSON.parse(annotations["dev.otaflux.firmware"]);
-    annotations["dev.otaflux.firmware"] = JSON.stringify(rest);
+    const [{ md5: _md5, ...rest }] = JSON.parse(annotations["dev.otaflux.firmware"]);
+    annotations["dev.otaflux.firmware"] = JSON.stringify([rest]);
     await Deno.writeTextFile(path, JSON.stringify(index));
     await bench.restart();
     assert.equal(await bench.store.load("a"), undefined);
