@@ -243,3 +243,15 @@ Deno.test("A download whose firmware is gone begins anew after an error", async 
   assert.equal(await bench.ask("/firmware", rest), "Gone");
   assert.equal(await bench.ask("/firmware", rest), "0.0");
 });
+
+Deno.test("A device gets what it was told of when it asks for the same, and not for something else", async () => {
+  const bench = new Bench();
+  const same = "device=esp32&constraint=%5E1";
+  assert.equal(await bench.ask(`/version?${same}`), "1.0.0");
+  bench.newest = 2;
+  assert.equal(await bench.ask("/firmware?device=esp32&constraint=*"), "2.0.0");
+  assert.equal(await bench.ask("/firmware"), "2.0.0");
+  // In whatever order, and with what is no selection.
+  assert.equal(await bench.ask("/firmware?constraint=%5E1&current=0.9.0&device=esp32"), "1.0.0");
+  assert.equal(await bench.ask(`/firmware?${same}`, { port: 50_001 }), "1.0.0");
+});

@@ -72,24 +72,3 @@ export async function filesOf(folder: string): Promise<string[]> {
   }
   return files.toSorted();
 }
-
-/** A file system in memory that is soon full; `undefined` where this machine mounts none. */
-export async function mountSmallDisk(
-  folder: string,
-  size = "1m",
-): Promise<AsyncDisposable | undefined> {
-  const run = async (command: string, args: readonly string[]): Promise<boolean> => {
-    try {
-      return (await new Deno.Command(command, { args: [...args] }).output()).success;
-    } catch {
-      return false;
-    }
-  };
-  const isMounted = await run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder]);
-  if (!isMounted) return undefined;
-  return {
-    [Symbol.asyncDispose]: async (): Promise<void> => {
-      if (!await run("umount", [folder])) await run("umount", ["-l", folder]);
-    },
-  };
-}
