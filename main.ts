@@ -13,7 +13,9 @@ import { Downloads } from "./src/api/downloads.ts";
 import { identifyRequests } from "./src/api/request_id.ts";
 import { createRouter } from "./src/api/router.ts";
 import { DeviceTokens, TokenFileError } from "./src/api/tokens.ts";
-import { type Config, readConfig } from "./src/config/config.ts";
+import { healthcheck } from "./src/commands/healthcheck.ts";
+import { type Config, type HealthcheckConfig, readConfig } from "./src/config/config.ts";
+import { COMMIT_VARIABLE } from "./src/config/settings.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
 import { AcceptedVersions } from "./src/cosign/accepted.ts";
@@ -29,6 +31,7 @@ import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
+import { keepOnly, type NeededAccess } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import { createTransport } from "./src/registry/transport.ts";
 import { formatSelection } from "./src/selection.ts";
@@ -47,17 +50,26 @@ const DRAIN_MS = 10_000;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
+/** What an executable was made of; undefined from source. */
+const COMMIT = Deno.env.get(COMMIT_VARIABLE);
+
 const log = logger("main");
 
 if (import.meta.main) await main();
 
 async function main(): Promise<void> {
   const config = configure();
+  if (config.command === "healthcheck") {
+    const reason = await healthcheck(config);
+    if (reason !== undefined) exitWith(EXIT_FAILURE, reason);
+    return;
+  }
   configureLogging({ level: config.logLevel, format: config.logFormat });
-  const tokens = await readDeviceTokens(config);
-  const metrics = new Metrics();
   const source = createSource(config);
   const verifier = await createVerifier(config, source);
+  const tokens = await readDeviceTokens(config);
+  keepOnly(accessOf(config));
+  const metrics = new Metrics();
   const manager = new FirmwareManager({
     source,
     verifier,
@@ -117,12 +129,12 @@ async function main(): Promise<void> {
   Deno.exit(0);
 }
 
-function configure(): Config {
+function configure(): Config | HealthcheckConfig {
   try {
     const config = readConfig({
       args: Deno.args,
       env: (name) => Deno.env.get(name),
-      version: meta.version,
+      version: COMMIT ? `${meta.version} (commit ${COMMIT})` : meta.version,
       readTextFile: Deno.readTextFileSync,
       isDirectory,
       listDirectory: (path) => [...Deno.readDirSync(path)].map(({ name }) => name),
@@ -134,6 +146,15 @@ function configure(): Config {
     if (!(error instanceof UsageError)) throw error;
     exitWith(EXIT_USAGE, error.message);
   }
+}
+
+/** What is read and written once all that was configured has been read. */
+function accessOf({ source, cacheDirectory, edge }: Config): NeededAccess {
+  const isReadAgain = edge.tls !== undefined || edge.deviceTokenFile !== undefined;
+  return {
+    read: source.kind === "layout" || cacheDirectory !== undefined || isReadAgain,
+    write: cacheDirectory !== undefined,
+  };
 }
 
 function createSource(config: Config): RegistryClient | LayoutSource {

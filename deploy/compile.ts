@@ -4,9 +4,10 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import meta from "../deno.json" with { type: "json" };
+import { COMMIT_VARIABLE } from "../src/config/settings.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");
 
@@ -38,9 +39,29 @@ function say(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-/** The architectures that were asked for, or all; a base runtime of the user's own fits only one. */
-function wantedTargets(args: string[]): string[] {
-  const target = targetFlag(args);
+/** What was asked for. */
+interface Wish {
+  readonly targets: readonly string[];
+  /** The folder that the executables go into. */
+  readonly out: string;
+}
+
+function readWish(args: string[]): Wish {
+  const { target, out = join(REPOSITORY, "dist") } = readFlags(args);
+  return { targets: wantedTargets(target), out: resolve(out) };
+}
+
+function readFlags(args: string[]): { target?: string; out?: string } {
+  try {
+    const options = { target: { type: "string" }, out: { type: "string" } } as const;
+    return parseArgs({ args, options }).values;
+  } catch (error) {
+    throw new CompileError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The architecture that was asked for, or all; a base runtime of the user's own fits only one. */
+function wantedTargets(target: string | undefined): string[] {
   const all = Object.keys(TARGETS);
   if (target !== undefined && !all.includes(target)) {
     throw new CompileError(`--target is "${target}", but should be ${all.join(" or ")}`);
@@ -56,23 +77,56 @@ function wantedTargets(args: string[]): string[] {
   return [Deno.build.arch];
 }
 
-function targetFlag(args: string[]): string | undefined {
+/**
+ * Names the state of the source: what `OTAFLUX_COMMIT` says, where there is no history to ask as in
+ * an image's build, else what git does.
+ *
+ * @returns A commit, with `-dirty` where files differ from it; undefined where nobody knows.
+ */
+async function commit(): Promise<string | undefined> {
+  const told = Deno.env.get(COMMIT_VARIABLE);
+  if (told) return told;
   try {
-    return parseArgs({ args, options: { target: { type: "string" } } }).values.target;
+    const { success, stdout } = await new Deno.Command("git", {
+      args: ["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"],
+      cwd: REPOSITORY,
+      stdin: "null",
+      stderr: "null",
+    }).output();
+    return success ? new TextDecoder().decode(stdout).trim() : undefined;
   } catch (error) {
-    throw new CompileError(error instanceof Error ? error.message : String(error));
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }
 
-/** Makes one executable with the service's permissions baked in, and gives its path. */
-async function compile(target: string): Promise<string> {
-  const path = join("dist", `otaflux-${meta.version}-linux-${target}`);
+/** How {@linkcode makeExecutable} makes one. */
+interface Making {
+  /** The folder that it goes into. */
+  readonly out: string;
+  /** A file of variables that it brings along. */
+  readonly environment: string;
+}
+
+/**
+ * Makes one executable with the service's permissions baked in.
+ *
+ * @param target Its architecture.
+ * @param making Where, and with which variables.
+ * @returns Its path.
+ * @throws {CompileError} It cannot be made.
+ */
+export async function makeExecutable(
+  target: string,
+  { out, environment }: Making,
+): Promise<string> {
+  const path = join(out, `otaflux-${meta.version}-linux-${target}`);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     cwd: REPOSITORY,
     // Frozen: what was tested is what is shipped, or nothing.
     // deno-fmt-ignore
     args: [
-      "compile", "--frozen", "--bundle", "--minify", ...serviceFlags(),
+      "compile", "--frozen", "--bundle", "--minify", ...serviceFlags(), `--env-file=${environment}`,
       "--target", TARGETS[target] ?? target, "--output", path, "main.ts",
     ],
     env: { NO_COLOR: "1" },
@@ -98,7 +152,7 @@ async function compile(target: string): Promise<string> {
 
 /** A base runtime of another version compiles without complaint, into something that is not us. */
 async function checkStarts(path: string): Promise<void> {
-  const { stdout, stderr } = await new Deno.Command(join(REPOSITORY, path), {
+  const { stdout, stderr } = await new Deno.Command(path, {
     args: ["--version"],
     env: { NO_COLOR: "1" },
     stdin: "null",
@@ -107,7 +161,7 @@ async function checkStarts(path: string): Promise<void> {
   }).output();
   const answer = new TextDecoder().decode(stdout.length > 0 ? stdout : stderr).trim();
   if (answer.includes(meta.version)) return;
-  await Deno.remove(join(REPOSITORY, path));
+  await Deno.remove(path);
   throw new CompileError(
     `${path} --version answers "${answer.split("\n")[0]}" and not "${meta.version}": is ` +
       `DENORT_BIN the base runtime (denort) of Deno ${Deno.version.deno}?`,
@@ -115,18 +169,43 @@ async function checkStarts(path: string): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const targets = wantedTargets(Deno.args);
-  await Deno.mkdir(join(REPOSITORY, "dist"), { recursive: true });
-  let sums = "";
-  for (const target of targets) {
-    const path = await compile(target);
-    if (Deno.build.os === "linux" && target === Deno.build.arch) await checkStarts(path);
-    const bytes = await Deno.readFile(join(REPOSITORY, path));
-    const digest = createHash("sha256").update(bytes).digest("hex");
-    sums += `${digest}  ${path.slice("dist/".length)}\n`;
-    say(`Made ${path} (${Math.round(bytes.length / 2 ** 20)} MiB)`);
+  const wish = readWish(Deno.args);
+  await Deno.mkdir(wish.out, { recursive: true });
+  const environment = await Deno.makeTempFile({ prefix: "otaflux-", suffix: ".env" });
+  try {
+    await Deno.writeTextFile(environment, `${COMMIT_VARIABLE}=${await commit() ?? ""}\n`);
+    await makeAll(wish, environment);
+  } finally {
+    await Deno.remove(environment);
   }
-  await Deno.writeTextFile(join(REPOSITORY, "dist", "SHA256SUMS"), sums);
+}
+
+/** Makes all executables with the variables of a file baked in, and writes their checksums. */
+async function makeAll({ targets, out }: Wish, environment: string): Promise<void> {
+  const paths: string[] = [];
+  for (const target of targets) {
+    const path = await makeExecutable(target, { out, environment });
+    if (Deno.build.os === "linux" && target === Deno.build.arch) await checkStarts(path);
+    const { size } = await Deno.stat(path);
+    say(`Made ${path} (${Math.round(size / 2 ** 20)} MiB)`);
+    paths.push(path);
+  }
+  await Deno.writeTextFile(join(out, "SHA256SUMS"), await checksums(paths));
+}
+
+/**
+ * Sums files up as `sha256sum` does, so that `sha256sum -c` beside them finds them whole.
+ *
+ * @param paths The files.
+ * @returns A line for each.
+ */
+export async function checksums(paths: readonly string[]): Promise<string> {
+  let sums = "";
+  for (const path of paths) {
+    const digest = createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+    sums += `${digest}  ${basename(path)}\n`;
+  }
+  return sums;
 }
 
 if (import.meta.main) {

@@ -1,6 +1,6 @@
 /**
- * Writes what follows from the table of settings: `docs/configuration.md`, and the variables that
- * the `start` task may read in `deno.json`.
+ * Writes what follows from the table of settings: `docs/configuration.md`, the variables that the
+ * `start` task may read in `deno.json`, and `deploy/systemd/otaflux.env`.
  *
  * `deno task generate` writes them; the tests call {@linkcode generated} and compare.
  *
@@ -9,6 +9,7 @@
 
 import { join } from "node:path";
 import {
+  COMMIT_VARIABLE,
   flagOf,
   type Setting,
   SETTINGS,
@@ -33,7 +34,26 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
       `${documentation}`.replace(/\n\| flag [^]*?\n\n/, `\n${table()}\n\n`),
     ),
     "deno.json": `${manifest}`.replace(/(?<=--allow-env=)\S+/, variables().join(",")),
+    "deploy/systemd/otaflux.env": environmentFile(),
   };
+}
+
+/** How systemd and Docker read it: no quotes, and a comment is a line of its own. */
+function environmentFile(): string {
+  const entries = Object.entries<Setting>(SETTINGS).map(([key, setting]) => {
+    const takes = setting.value === undefined || setting.isSecret
+      ? setting.help
+      : `${setting.help}; takes ${setting.kind.takes}`;
+    const secret = setting.isSecret ? " (a file is safer, see docs/deployment.md)" : "";
+    const several = setting.isList === true ? "; several are parted by commas" : "";
+    const sentence = takes.charAt(0).toUpperCase() + takes.slice(1);
+    return `# ${sentence}${several}${secret}\n#${variableOf(key)}=${setting.default ?? ""}\n`;
+  });
+  return `# Settings of OtaFlux, for systemd as /etc/otaflux/otaflux.env and for Docker's --env-file. Take
+# away the "#" before a variable to set it; what stands behind is the default.
+# \`deno task generate\` writes this file, from src/config/settings.ts.
+
+${entries.join("\n")}`;
 }
 
 function table(): string {
@@ -49,7 +69,7 @@ function table(): string {
 }
 
 function variables(): string[] {
-  return [...Object.keys(SETTINGS).map(variableOf), SYSTEMD_CACHE_VARIABLE];
+  return [...Object.keys(SETTINGS).map(variableOf), SYSTEMD_CACHE_VARIABLE, COMMIT_VARIABLE];
 }
 
 /** As `deno fmt` pads tables. */

@@ -12,8 +12,8 @@
  * - `selection-invalid`: what is asked for beside the device cannot be read.
  * - `selection-unmatched`: the device has firmware, but none that was asked for.
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
- * - `downloads-full`: as many downloads are under way as may be.
  * - `firmware-unavailable`: there may be firmware, and a later request may get it.
+ * - `downloads-full`: as many downloads are under way as may be.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
  * - `signature-invalid`: the firmware is not signed as the configuration asks for.
  * - `storage-failed`: the firmware was fetched but cannot be kept, for example on a full disk.
@@ -29,8 +29,8 @@ export type ErrorCode =
   | "selection-invalid"
   | "selection-unmatched"
   | "firmware-gone"
-  | "downloads-full"
   | "firmware-unavailable"
+  | "downloads-full"
   | "artifact-invalid"
   | "signature-invalid"
   | "storage-failed"

@@ -30,13 +30,16 @@ export interface FleetObserver {
 /** What the endpoints work with. */
 export interface EndpointOptions {
   /** Answers which firmware a device may have. */
-  readonly manager: Pick<FirmwareManager, "get" | "getAnnounced" | "open" | "ageSeconds">;
+  readonly manager: Pick<
+    FirmwareManager,
+    "get" | "getAnnounced" | "open" | "ageSeconds" | "isReady"
+  >;
   /** Sends firmware. */
   readonly downloads: Downloads;
   /** Remembers what clients were told. */
   readonly announcements: Announcements;
-  /** Told of what devices run. */
-  readonly fleet: FleetObserver;
+  /** Told of what devices run. @default nobody */
+  readonly fleet?: FleetObserver;
 }
 
 /**
@@ -140,6 +143,19 @@ export function health(c: Context): Response {
   return text(c, { status: 200, body: "" });
 }
 
+/**
+ * `GET /ready`: says whether there is any use in sending devices here.
+ *
+ * @param c The request.
+ * @param options What it works with.
+ * @returns An empty answer of status 200, or one of 503 that says why not.
+ */
+export function ready(c: Context, { manager }: EndpointOptions): Response {
+  if (manager.isReady()) return text(c, { status: 200, body: "" });
+  const body = "Source of firmware does not answer, and nothing is cached";
+  return failure(c, { status: 503, body, headers: { "retry-after": "5" } });
+}
+
 /** Finds the newest firmware that is asked for, and remembers that this client is told of it. */
 async function tell(
   c: Context,
@@ -166,7 +182,7 @@ function notePoll(
   },
 ): void {
   const running = runningVersion(c);
-  if (running !== undefined) fleet.polled(query.device, { running, offered: firmware.version });
+  if (running !== undefined) fleet?.polled(query.device, { running, offered: firmware.version });
 }
 
 /** Seconds since the registry said that this is the newest (RFC 9111, 5.1). */

@@ -15,6 +15,7 @@ import {
   esphome,
   firmware,
   health,
+  ready,
   swupdate,
   version,
   versionJson,
@@ -27,12 +28,12 @@ const log = logger("api");
 export interface RouterOptions extends EndpointOptions {
   /** Sees each request and its answer. */
   readonly observe: MiddlewareHandler;
+  /** Whose pages may read answers in a browser; `*` for all. @default nobody's */
+  readonly corsOrigins?: readonly string[];
   /** What registries' webhooks work with. @default none are taken */
   readonly webhooks?: WebhookOptions;
   /** Let a request pass to the routes or answer it, in this order. @default none */
   readonly before?: readonly MiddlewareHandler[];
-  /** Whose pages may read answers in a browser; `*` for all. @default nobody's */
-  readonly corsOrigins?: readonly string[];
 }
 
 type Handler = (c: Context, options: RouterOptions) => Response | Promise<Response>;
@@ -40,6 +41,7 @@ type Handler = (c: Context, options: RouterOptions) => Response | Promise<Respon
 /** Which path answers which method. HEAD goes with GET: `answer` leaves the body out. */
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/health": { GET: health },
+  "/ready": { GET: ready },
   "/version": { GET: version },
   "/version.json": { GET: versionJson },
   "/firmware": { GET: firmware },

@@ -5,7 +5,9 @@
  * @module
  */
 
-import { Command, CommanderError, type Help, Option } from "commander";
+import { Argument, Command, CommanderError, type Help, Option } from "commander";
+import { COMMANDS } from "./commands.ts";
+import { completions, isShell, SHELLS } from "./completions.ts";
 import {
   flagOf,
   type Setting,
@@ -28,33 +30,62 @@ export interface ArgumentsInput {
   readonly version: string;
 }
 
+/** What was asked for. */
+export interface Arguments {
+  /** What is to be done: the service is what is run without a command. */
+  readonly command: "serve" | "healthcheck";
+  /** All settings: each command takes the flags of the service. */
+  readonly values: SettingValues;
+}
+
 /**
- * Reads all settings.
+ * Reads the command and all settings.
  *
  * @param input Arguments and environment.
- * @returns Their values; or, where help or version were asked for, the text to print.
+ * @returns They; or, where help, version or completions were asked for, the text to print.
  * @throws {UsageError} For the first thing that is wrong.
  */
-export function readArguments(input: ArgumentsInput): SettingValues | string {
-  const given = readFlags(input);
-  return typeof given === "string" ? given : readValues(given, input.env);
+export function readArguments(input: ArgumentsInput): Arguments | string {
+  const call = readCall(input);
+  if (typeof call === "string") return call;
+  return { command: call.command, values: readValues(call.flags, input.env) };
 }
 
 /** The flags that were given, as they were written. */
 type GivenFlags = Readonly<Partial<Record<SettingKey, string | true | readonly string[]>>>;
 
-function readFlags({ args, version }: ArgumentsInput): GivenFlags | string {
+/** A command and its flags. */
+interface GivenCall {
+  readonly command: Arguments["command"];
+  readonly flags: GivenFlags;
+}
+
+function readCall({ args, version }: ArgumentsInput): GivenCall | string {
   let printed = "";
   let complaint = "";
-  const command = createCommand(version).configureOutput({
+  let call: GivenCall = { command: "serve", flags: {} };
+  const program = createProgram(version).configureOutput({
     writeOut: (text) => printed += text,
     writeErr: (text) => complaint += text,
     // By itself it would look into the environment, which is none of its business.
     getOutHasColors: () => false,
     getErrHasColors: () => false,
   });
+  program.action((flags: GivenFlags) => {
+    call = { command: "serve", flags };
+  });
+  addSettings(program.command("healthcheck").description(COMMANDS.healthcheck))
+    .action((flags: GivenFlags) => {
+      call = { command: "healthcheck", flags: { ...program.opts(), ...flags } };
+    });
+  program.command("completions").description(COMMANDS.completions)
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .action((shell: string) => {
+      if (isShell(shell)) printed = completions(shell);
+    });
   try {
-    return command.parse(args, { from: "user" }).opts();
+    program.parse(args, { from: "user" });
+    return printed === "" ? call : printed;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return printed;
@@ -62,15 +93,20 @@ function readFlags({ args, version }: ArgumentsInput): GivenFlags | string {
   }
 }
 
-function createCommand(version: string): Command {
-  const command = new Command("otaflux")
+function createProgram(version: string): Command {
+  const program = new Command("otaflux")
     .description("Serves devices the newest firmware that an OCI registry holds for them.")
     .usage("(--registry-url <url> | --layout-dir <path>) [flags]")
     .version(`otaflux ${version}`, "--version", "print the version and end")
     .helpOption("--help", "print this help and end")
+    .helpCommand(false)
     .configureHelp({ formatItem })
     .allowExcessArguments(false)
     .exitOverride();
+  return addSettings(program);
+}
+
+function addSettings(command: Command): Command {
   for (const [key, setting] of settings()) command.addOption(createOption(key, setting));
   return command;
 }
@@ -160,6 +196,10 @@ function settings(): [SettingKey, Setting][] {
 function complaintOf(message: string): string {
   const sentence = oneLine(message).replace(/^error: /, "")
     .replace(/=[^]*'/, "=…'")
-    .replace(/^(too many arguments)\..*/, "$1, want flags only, and quotes around spaces");
+    .replace(
+      /^(too many arguments)\..*/,
+      `$1, want flags, or one of the commands ${Object.keys(COMMANDS).join(", ")}; ` +
+        "and quotes around spaces",
+    );
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }

@@ -20,6 +20,8 @@ import { resolveWebhookSecret } from "./webhooks.ts";
 
 /** What the service is to do. */
 export interface Config {
+  /** Tells it from what other commands want to know. */
+  readonly command: "serve";
   /** Where firmware comes from. */
   readonly source: RegistryConfig | LayoutConfig;
   /** What precedes a device id in a repository's name, without the slash at the end. */
@@ -52,16 +54,26 @@ export interface Config {
   readonly selection: Selection;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** Whose pages may read answers in a browser; `*` for all. */
+  readonly corsOrigins: readonly string[];
   /** What registries' webhooks have to know; everybody may send some without. */
   readonly webhookSecret: string | undefined;
   /** How devices are met. */
   readonly edge: EdgeConfig;
-  /** Whose pages may read answers in a browser; `*` for all. */
-  readonly corsOrigins: readonly string[];
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
   readonly logFormat: LogFormat;
+}
+
+/** What `otaflux healthcheck` wants to know. */
+export interface HealthcheckConfig {
+  /** Tells it from what other commands want to know. */
+  readonly command: "healthcheck";
+  /** Where the service answers devices. */
+  readonly listen: ListenAddress;
+  /** Whether it speaks TLS there. */
+  readonly isTls: boolean;
 }
 
 /** What {@linkcode readConfig} is made from. */
@@ -71,12 +83,17 @@ export interface ConfigInput extends ArgumentsInput, FileAccess {}
  * Reads the configuration.
  *
  * @param input Arguments, environment and access to files.
- * @returns The configuration; or, where help or version were asked for, the text to print.
+ * @returns What the command is to do; or, where help, version or completions were asked for, the
+ * text to print.
  * @throws {UsageError} For the first thing that is wrong.
  */
-export function readConfig(input: ConfigInput): Config | string {
-  const values = readArguments(input);
-  return typeof values === "string" ? values : resolve(values, input);
+export function readConfig(input: ConfigInput): Config | HealthcheckConfig | string {
+  const given = readArguments(input);
+  if (typeof given === "string") return given;
+  const { command, values } = given;
+  return command === "serve"
+    ? resolve(values, input)
+    : { command, listen: values.listenAddr, isTls: values.tlsCertPath !== undefined };
 }
 
 /** Unless said otherwise: room for hundreds of firmwares on a gateway's disk, */
@@ -89,6 +106,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
   const [fromSystemd] = input.env(SYSTEMD_CACHE_VARIABLE)?.split(":") ?? [];
   const cacheDirectory = values.cacheDir ?? (fromSystemd || undefined);
   return {
+    command: "serve",
     cacheDirectory,
     cacheMaxBytes: values.cacheMaxBytes ??
       (cacheDirectory === undefined ? MEMORY_CACHE_BYTES : DISK_CACHE_BYTES),
@@ -106,9 +124,9 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     noDowngrade: values.noDowngrade,
     selection: resolveSelection(values),
     maxFirmwareBytes: values.maxFirmwareSize,
+    corsOrigins: values.corsOrigin,
     webhookSecret: resolveWebhookSecret(values, input),
     edge: resolveEdge(values),
-    corsOrigins: values.corsOrigin,
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

@@ -182,9 +182,8 @@ export const SETTINGS = {
     kind: kinds.constraint,
   },
   prerelease: {
-    value: "true|false",
-    help:
-      "whether pre-releases count where devices do not say it; if not said here either, they do unless a range is asked for that names none",
+    value: "bool",
+    help: "whether pre-releases count; without it they do, but in a range only those that it names",
     kind: kinds.boolean,
   },
   maxFirmwareSize: {
@@ -203,6 +202,12 @@ export const SETTINGS = {
     help: "how long a device may take nothing of a download before it is cut off",
     kind: kinds.duration({ minMs: 100 }),
     default: "60s",
+  },
+  corsOrigin: {
+    value: "origin",
+    help: "whose pages may read answers in a browser, to flash from there: an origin, or *",
+    kind: kinds.origin,
+    isList: true,
   },
   maxDownloads: {
     value: "downloads",
@@ -225,12 +230,6 @@ export const SETTINGS = {
     help: "file of the tokens and passwords of devices, one a line; without it, none is asked for",
     kind: kinds.path,
   },
-  corsOrigin: {
-    value: "origin",
-    help: "whose pages may read answers in a browser, to flash from there: an origin, or *",
-    kind: kinds.origin,
-    isList: true,
-  },
   logLevel: {
     value: "level",
     help: "the least important records that are logged",
@@ -247,6 +246,9 @@ export const SETTINGS = {
 
 /** What systemd's `CacheDirectory=` sets: folders, parted by colons. */
 export const SYSTEMD_CACHE_VARIABLE = "CACHE_DIRECTORY";
+
+/** What an executable brings along, see deploy/compile.ts: the commit that it was made of. */
+export const COMMIT_VARIABLE = "OTAFLUX_COMMIT";
 
 /** A key of {@linkcode SETTINGS}. */
 export type SettingKey = keyof typeof SETTINGS;

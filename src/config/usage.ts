@@ -29,7 +29,11 @@ export interface FileAccess {
  * @returns The text.
  * @throws {UsageError} It cannot be read.
  */
-export function readFile(flag: string, path: string, { readTextFile }: FileAccess): string {
+export function readFile(
+  flag: string,
+  path: string,
+  { readTextFile }: Pick<FileAccess, "readTextFile">,
+): string {
   try {
     return readTextFile(path);
   } catch (error) {

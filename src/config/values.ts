@@ -13,6 +13,8 @@ export interface ValueKind<T> {
   readonly takes: string;
   /** Reads a value, or throws a RangeError. */
   readonly parse: (text: string) => T;
+  /** All values that there are, where they can be listed. */
+  readonly words?: readonly string[];
 }
 
 /** A host and a port to listen on. */
@@ -63,6 +65,7 @@ export const path: ValueKind<string> = {
 export function oneOf<const T extends string>(words: readonly T[]): ValueKind<T> {
   return {
     takes: `one of ${words.join(", ")}`,
+    words,
     parse: (value) => {
       const word = words.find((candidate) => candidate === value.toLowerCase());
       if (word === undefined) throw new RangeError("no such word");

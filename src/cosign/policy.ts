@@ -80,7 +80,7 @@ export function checkAnnotations(
 ): void {
   for (const [name, value] of Object.entries(wanted)) {
     const expected = value.replaceAll(DEVICE_PLACEHOLDER, () => device);
-    if (!Object.hasOwn(annotations, name) || annotations[name] !== expected) {
+    if (annotations[name] !== expected) {
       throw new Unacceptable(`a signature without the annotation ${name}=${expected}`);
     }
   }

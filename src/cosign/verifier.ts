@@ -169,11 +169,12 @@ export class CosignVerifier {
 
   async #examineBundle(bytes: Uint8Array, subject: Subject): Promise<Signed> {
     const { isKeyless, statement, signature } = readBundle(bytes);
+    // What is signed without a statement is the document itself, and nothing is noted with it. What
+    // is said comes first: to see who has said it takes 70 ms where it was by a certificate.
+    const claim = statement ? readStatement(statement, subject.digest) : { annotations: {} };
     const signer = isKeyless
       ? this.#certifiedSignerOf(JSON.parse(new TextDecoder().decode(bytes)), subject.bytes)
       : await this.#signerOf(statement ? signedBytes(statement) : subject.bytes, signature);
-    // What is signed without a statement is the document itself, and nothing is noted with it.
-    const claim = statement ? readStatement(statement, subject.digest) : { annotations: {} };
     return { signer, claim };
   }
 

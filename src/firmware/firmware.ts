@@ -98,6 +98,8 @@ export interface FirmwareRecord {
 export interface FirmwareStore {
   /** Whether it wants the layer, too, where that is an archive of the firmware. */
   readonly keepsLayers: boolean;
+  /** How many bytes are kept. */
+  readonly bytes: number;
   /** Begins to take so many bytes, or about so many. */
   draft(size: number): Promise<StoreDraft>;
   /** The bytes of a SHA-256, verified; undefined where they are not there. */
@@ -134,6 +136,8 @@ export interface FirmwareSource {
   peekDigest(device: string, tag: string): Promise<Digest | undefined>;
   /** A manifest or index by tag or digest. */
   fetchManifest(device: string, reference: string): Promise<DeliveredManifest>;
+  /** Finds out whether it answers at all. */
+  ping(): Promise<void>;
   /** A blob's bytes. The stream errors with a ServiceError when it is cut or makes no progress. */
   openBlob(device: string, blob: Descriptor): Promise<ReadableStream<Uint8Array>>;
 }

@@ -73,9 +73,9 @@ export class FirmwareLookup {
   readonly #maxFirmwareBytes: number;
   readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;
-  readonly #today: () => Date;
   readonly #approval: Approval;
   readonly #tags: TagLists;
+  readonly #today: () => Date;
 
   /**
    * Asks nothing yet.

@@ -270,6 +270,20 @@ export class FirmwareManager {
   }
 
   /**
+   * Tells whether anything can be served. A source that was found silent is asked again behind it:
+   * else nobody would be sent here who could find out that it is back.
+   *
+   * @returns Whether the source answers, as far as known, or some firmware is kept.
+   */
+  isReady(): boolean {
+    if (this.#breaker.isUp) return true;
+    if (this.#breaker.admits) {
+      void this.#breaker.run(() => this.#options.source.ping()).catch(() => {});
+    }
+    return this.#store.bytes > 0;
+  }
+
+  /**
    * How long ago the source last said that a firmware is the newest that is asked for.
    *
    * @param question Who asks, and for what.

@@ -93,6 +93,15 @@ export class LayoutSource {
   }
 
   /**
+   * Looks whether the folder is there.
+   *
+   * @throws {ServiceError} `source-unavailable` where it is not.
+   */
+  async ping(): Promise<void> {
+    await this.#assertPresent();
+  }
+
+  /**
    * A blob.
    *
    * @param device A device id.

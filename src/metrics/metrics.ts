@@ -63,6 +63,14 @@ export class Metrics {
   });
   #readStaleness: () => Iterable<readonly [device: string, seconds: number]> = () => [];
 
+  /** Bounded by {@linkcode VersionLabels} for each device. */
+  readonly #polls = new Counter({
+    name: "firmware_device_polls_total",
+    help: "Requests of devices that say which version they run.",
+    labelNames: ["device_id", "version"],
+    registers: [this.#registry],
+  });
+  readonly #versionLabels = new VersionLabels();
   readonly #downloads = new Gauge({
     name: "firmware_downloads_in_progress",
     help: "Downloads of firmware that are under way.",
@@ -75,14 +83,6 @@ export class Metrics {
     help: "Downloads that were sent away because too many were under way.",
     registers: [this.#registry],
   });
-  /** Bounded by {@linkcode VersionLabels} for each device. */
-  readonly #polls = new Counter({
-    name: "firmware_device_polls_total",
-    help: "Requests of devices that say which version they run.",
-    labelNames: ["device_id", "version"],
-    registers: [this.#registry],
-  });
-  readonly #versionLabels = new VersionLabels();
 
   readonly #requests = new Counter({
     name: "http_requests_total",

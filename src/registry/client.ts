@@ -157,6 +157,20 @@ export class RegistryClient {
   }
 
   /**
+   * Asks whether there is a registry (distribution-spec, determining support).
+   *
+   * @throws {ServiceError} `source-unavailable` or `source-timeout` where nobody answers, or `source-*`.
+   */
+  async ping(): Promise<void> {
+    const response = await this.#fetch(this.#base.href, { method: "GET", headers: {} });
+    if (response.status >= 500 || response.status === 429) {
+      await ensureOk(response, "ask whether it is there");
+    }
+    // Whatever else it says: somebody is there who can say more of a repository.
+    await response.body?.cancel();
+  }
+
+  /**
    * A blob.
    *
    * @param device A device id.

@@ -39,10 +39,10 @@ class Bench {
       open: (_device, { version }) =>
         Promise.resolve(new MemoryReader(new TextEncoder().encode(version))),
       ageSeconds: () => undefined,
+      isReady: () => true,
     },
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: HOLD_MS, now: () => this.nowMs }),
-    fleet: { polled: () => {} },
     observe: (_c, next) => next(),
   });
 

@@ -19,7 +19,13 @@ function guarded(): { router: Hono; asked: string[]; metrics: Metrics } {
   };
   const metrics = new Metrics();
   const router = createRouter({
-    manager: { get: ask, getAnnounced: ask, open: ask, ageSeconds: () => undefined },
+    manager: {
+      get: ask,
+      getAnnounced: ask,
+      open: ask,
+      ageSeconds: () => undefined,
+      isReady: () => true,
+    },
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
     fleet: { polled: () => {} },

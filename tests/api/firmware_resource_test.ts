@@ -186,14 +186,16 @@ Deno.test("No head of /firmware is as long as 480 bytes, whatever the version is
 for (const range of ["bytes=1000-", "bytes=1000-1999,3000-3999"]) {
   Deno.test(`GET /firmware cuts off who stops reading ${range}`, async () => {
     let nowMs = 0;
+    const reader = new SlowReader(bytes);
     const downloads = new Downloads({ idleMs: 1000, now: () => nowMs });
     const response = await apiOf(bytes, firmware, {
       downloads,
       manager: {
         get: () => Promise.resolve(firmware),
         getAnnounced: () => Promise.resolve(firmware),
-        open: () => Promise.resolve(new SlowReader(bytes)),
+        open: () => Promise.resolve(reader),
         ageSeconds: () => undefined,
+        isReady: () => true,
       },
     }).request(TARGET, { headers: { range } });
     assert.equal(response.status, 206);
@@ -204,13 +206,19 @@ for (const range of ["bytes=1000-", "bytes=1000-1999,3000-3999"]) {
     assert.equal(downloads.count, 1);
     nowMs = 1000;
     downloads.sweep();
-    assert.equal(downloads.count, 0);
+    assert.deepEqual([downloads.count, reader.closed], [0, 1]);
     await assert.rejects(async () => await taker?.read());
   });
 }
 
-/** Gives a hundred bytes at once. */
+/** Gives a hundred bytes at once, and tells whether it was closed. */
 class SlowReader extends MemoryReader {
+  closed = 0;
+
+  override close(): void {
+    this.closed++;
+  }
+
   override read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return super.read(100);
   }

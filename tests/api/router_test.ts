@@ -15,7 +15,8 @@ import { ManagerBench } from "../helpers/fake_source.ts";
 import { crc32Reference, firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { Gate } from "../helpers/registry/gate.ts";
 
-const PATHS = "/health, /version, /version.json, /firmware, /esphome/<device>/manifest.json, " +
+const PATHS =
+  "/health, /ready, /version, /version.json, /firmware, /esphome/<device>/manifest.json, " +
   "/swupdate";
 const METHOD_REFUSAL = "Method is not allowed here, want GET, HEAD\n\n";
 const bytes = firmwareBytes(1000);
@@ -46,10 +47,10 @@ function routerOf(failure?: Error, asked: string[] = []): Hono {
       getAnnounced: async (question) => await get(asQuery(question).device),
       open: () => Promise.resolve(new MemoryReader(bytes)),
       ageSeconds: () => 7.9,
+      isReady: () => true,
     },
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
-    fleet: { polled: () => {} },
     observe: trackRequests(new Metrics()),
   };
   return createRouter(options);
@@ -214,7 +215,6 @@ Deno.test("GET /firmware goes on fetching for the next one although its client h
     manager: bench.manager,
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
-    fleet: { polled: () => {} },
     observe: trackRequests(new Metrics()),
   });
   const client = new AbortController();

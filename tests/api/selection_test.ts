@@ -21,6 +21,7 @@ function recording(): { api: Hono; asked: Query[] } {
       getAnnounced: (question) => Promise.resolve(firmware).finally(() => note(question)),
       open: () => Promise.resolve(new MemoryReader(bytes)),
       ageSeconds: () => undefined,
+      isReady: () => true,
     },
   });
   return { api, asked };
@@ -135,7 +136,10 @@ Deno.test("What matches nothing is answered with 404, and what is too new with 5
     const failing = (): Promise<never> =>
       Promise.reject(new ServiceError(code, "A plain sentence", { retryAfterSeconds: 7 }));
     const api = apiOf(bytes, firmwareOf(bytes), {
-      manager: { get: failing, getAnnounced: failing, open: failing, ageSeconds: () => undefined },
+      manager: {
+        ...{ get: failing, getAnnounced: failing, open: failing },
+        ...{ ageSeconds: () => undefined, isReady: () => true },
+      },
     });
     for (const path of PATHS) {
       const response = await api.request(`${path}&constraint=%5E3`);

@@ -25,7 +25,7 @@ interface World {
 
 function read(args: readonly string[], world: World = {}): Config | string {
   const { env = {}, files = {}, folders = ["/layouts"] } = world;
-  return readConfig({
+  const config = readConfig({
     args,
     env: (name) => env[name],
     version: "1.2.3",
@@ -37,6 +37,8 @@ function read(args: readonly string[], world: World = {}): Config | string {
     isDirectory: (path) => folders.includes(path),
     listDirectory: () => [],
   });
+  if (typeof config === "string" || config.command === "serve") return config;
+  assert.fail("No service is configured");
 }
 
 function configOf(args: readonly string[], world: World = {}): Config {
@@ -64,6 +66,7 @@ function registryOf(config: Config): Config["source"] & { kind: "registry" } {
 
 Deno.test("readConfig() has defaults for all but the source", () => {
   assert.deepEqual(configOf(URL_FLAG), {
+    command: "serve",
     source: {
       kind: "registry",
       url: new URL("https://registry.example"),
@@ -86,9 +89,9 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     noDowngrade: false,
     selection: {},
     maxFirmwareBytes: 268_435_456,
+    corsOrigins: [],
     webhookSecret: undefined,
     edge: { maxDownloads: 200, tls: undefined, deviceTokenFile: undefined },
-    corsOrigins: [],
     logLevel: "info",
     logFormat: "text",
   });

@@ -35,7 +35,7 @@ function read(
       return names;
     },
   });
-  assert(typeof config !== "string");
+  assert(typeof config !== "string" && config.command === "serve");
   return config.cosign;
 }
 

@@ -9,9 +9,9 @@ function read(args: readonly string[], env: Readonly<Record<string, string>> = {
     version: "1.2.3",
     readTextFile: () => assert.fail("These files are read where they are used"),
     isDirectory: () => false,
-    listDirectory: () => [],
+    listDirectory: () => assert.fail("No folder is meant"),
   });
-  assert(typeof config !== "string");
+  assert(typeof config !== "string" && config.command === "serve");
   return config;
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import denoJson from "../../deno.json" with { type: "json" };
 import {
+  COMMIT_VARIABLE,
   flagOf,
   type Setting,
   SETTINGS,
@@ -43,8 +44,11 @@ Deno.test("SETTINGS keep every password out of messages", () => {
   }
 });
 
-Deno.test("The start task may read exactly the variables of SETTINGS, and systemd's", () => {
+Deno.test("The start task may read exactly the variables of SETTINGS, systemd's and the commit's", () => {
   const [, list = ""] = /--allow-env=(\S+)/.exec(denoJson.tasks.start.command) ?? [];
-  const variables = [...Object.keys(SETTINGS).map(variableOf), SYSTEMD_CACHE_VARIABLE];
+  const variables = [
+    ...Object.keys(SETTINGS).map(variableOf),
+    ...[SYSTEMD_CACHE_VARIABLE, COMMIT_VARIABLE],
+  ];
   assert.deepEqual(list.split(",").toSorted(), variables.toSorted());
 });

@@ -214,6 +214,12 @@ Deno.test("CosignVerifier refuses a certificate of an authority that the root do
   }
 });
 
+Deno.test("CosignVerifier refuses a certificate that is in no certificate log", async () => {
+  await assert.rejects(verifyAnnotations(new CosignFixture("keyless-without-timestamp")), {
+    cause: /that does not hold \(expected 1 SCTs, got 0\)/,
+  });
+});
+
 /** What somebody else would have in a trusted root. */
 function foreign(what: "certificateAuthorities" | "ctlogs" | "tlogs"): Record<string, unknown> {
   if (what === "certificateAuthorities") return {}; // The first one has issued others only.

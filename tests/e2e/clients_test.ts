@@ -258,7 +258,7 @@ Deno.test("RAUC: polls by the first four bytes and the tag, then reads here and 
 
 Deno.test("SWUpdate, general server: 302, 404 and 503, then the image and its parts", async () => {
   // suricatta/server_general.c, doc/source/suricatta.rst, corelib/channel_curl.c
-  await inTheField(async ({ ask, registry }) => {
+  await inTheField(async ({ ask, registry, otaflux }) => {
     const client = ["Host: 10.0.0.1:8080", "User-Agent: swupdate/2025.5", "Accept: */*"];
     const poll = (query: string): Promise<RawAnswer> =>
       ask(`GET /swupdate?${query} HTTP/1.1`, ...client);
@@ -283,6 +283,12 @@ Deno.test("SWUpdate, general server: 302, 404 and 503, then the image and its pa
     assert.equal((await poll("device=pump&current=1.2.3")).status, 404);
     assert.equal((await poll("device=nobody&current=1.2.3")).status, 404);
     assert.equal((await poll("current=1.2.3")).status, 400);
+    // Whatever strangers say, there are series of devices that exist only.
+    const devices = [
+      ...(await otaflux.metrics()).matchAll(/^firmware_device_polls_total\{device_id="(.*?)"/gm),
+    ]
+      .map(([, device]) => device);
+    assert.deepEqual(new Set(devices), new Set(["pump"]));
     await registry[Symbol.asyncDispose]();
     const busy = await poll("device=somebody");
     assert.equal(busy.status, 503);

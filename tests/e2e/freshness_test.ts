@@ -327,3 +327,22 @@ function haltingProxy(
     return new Response(answer.body.pipeThrough(halting), answer);
   });
 }
+
+Deno.test("/ready says whether anything can be served, and notices that the registry is back", async () => {
+  await using registry = new FakeRegistry();
+  await using otaflux = await Otaflux.start({ args: ["--registry-url", registry.origin] });
+  const ready = async (): Promise<readonly [number, string]> => {
+    const response = await fetch(`${otaflux.origin}/ready`);
+    return [response.status, await response.text()];
+  };
+  assert.deepEqual(await ready(), [200, ""], "nothing bad is known yet");
+  {
+    using _ = registry.fault({ match: {}, respond: faults.status(503) });
+    await (await fetch(`${otaflux.origin}/version?device=pump`)).body?.cancel();
+    const reason = "Source of firmware does not answer, and nothing is cached\n\n";
+    assert.deepEqual(await ready(), [503, reason]);
+  }
+  // Each question looks whether the pause is over; nobody asks for a device.
+  while ((await ready())[0] !== 200);
+  await otaflux.logged(UP);
+});

@@ -11,6 +11,7 @@ import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { writeLayout } from "../helpers/layout.ts";
 import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
 import { RawConnection } from "../helpers/raw_http.ts";
+import { SUBJECT_COMMIT } from "../helpers/subject.ts";
 
 const FIRMWARE = firmwareBytes(2_000_000, 8);
 
@@ -25,7 +26,9 @@ async function withFolder(test: (folder: string) => Promise<void>): Promise<void
 
 Deno.test("--version and --help are printed and end with status 0", async () => {
   const version = await runOtaflux({ args: ["--version"] });
-  assert.deepEqual(version, { code: 0, stdout: `otaflux ${meta.version}\n`, stderr: "" });
+  const commit = SUBJECT_COMMIT === undefined ? "" : ` (commit ${SUBJECT_COMMIT})`;
+  const stdout = `otaflux ${meta.version}${commit}\n`;
+  assert.deepEqual(version, { code: 0, stdout, stderr: "" });
   const help = await runOtaflux({ args: ["--help"] });
   assert.equal(help.code, 0);
   assert.match(help.stdout, /--registry-url <url>/);

@@ -5,6 +5,7 @@ import { signatureManifest, signatureTag, Signer } from "../helpers/cosign_signe
 import { debianTool } from "../helpers/debian.ts";
 import { withFolder } from "../helpers/disk.ts";
 import { DOCKER_REGISTRY_USER, DockerRegistry } from "../helpers/docker_registry.ts";
+import { writeLayout } from "../helpers/layout.ts";
 import { utf8 } from "../helpers/manifest.ts";
 import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
 
@@ -146,4 +147,38 @@ Deno.test("The service starts with keyless verification, and not with a root tha
     await Deno.writeTextFile(path, trustedRoot());
     await using otaflux = await Otaflux.start({ args });
     assert(otaflux.port > 0);
+  }));
+
+Deno.test("A version stays the firmware that was accepted for it, over a restart", () =>
+  withFolder(async (folder) => {
+    const signer = new Signer();
+    await Deno.writeTextFile(`${folder}/release.pub`, signer.pem);
+    const write = async (text: string): Promise<void> => {
+      const artifact = orasArtifact(utf8(text), {
+        annotations: { "org.opencontainers.image.version": "1.0.0" },
+      });
+      const signature = signatureManifest([signer.layer(artifact)]);
+      await writeLayout(`${folder}/layouts/esp32`, signatureTag(artifact), signature);
+      await writeLayout(`${folder}/layouts/esp32`, "1.0.0", artifact);
+    };
+    const start = (): Promise<Otaflux> =>
+      Otaflux.start({
+        args: [
+          ...["--layout-dir", `${folder}/layouts`, "--cache-dir", `${folder}/cache`],
+          ...["--cosign-pub-key-path", `${folder}/release.pub`, "--cosign-require-version"],
+          ...["--refresh-interval", "50ms"],
+        ],
+      });
+    await write("the firmware");
+    {
+      await using otaflux = await start();
+      assert.equal(await versionOf(otaflux), "1.0.0");
+    }
+    await write("another one");
+    await using otaflux = await start();
+    const [, before] = await ask(otaflux);
+    const refusal = await otaflux.logged("Firmware is refused", { version: "1.0.0" });
+    assert.match(`${refusal.reason}`, /: equivocation: found sha256:[0-9a-f]{64}, want sha256:/);
+    assert.deepEqual(await ask(otaflux), [200, before]);
+    assert.match(before, /^1\.0\.0\n\d+\n12\n?$/);
   }));

@@ -345,3 +345,13 @@ Deno.test("a signal to end lets a download by https end first", async () => {
   assert.ok(bench.otaflux.records.some(({ message }) => message === "All requests have ended"));
   assert.equal(await silent.read(new Uint8Array(1)), null);
 });
+
+Deno.test("otaflux healthcheck asks over TLS where the service has it", async () => {
+  await using bench = await Bench.start();
+  const tls = ["--tls-cert-path", bench.files.certPath, "--tls-key-path", bench.files.keyPath];
+  const address = `127.0.0.1:${bench.otaflux.port}`;
+  assert.deepEqual(
+    await runOtaflux({ args: ["healthcheck", "--listen-addr", address, ...tls] }),
+    { code: 0, stdout: "", stderr: "" },
+  );
+});

@@ -21,9 +21,10 @@ function sourceOfTwo(): FakeSource {
 
 function lookupAt(source: FakeSource, guard: DowngradeGuard): FirmwareLookup {
   const store = new MemoryStore({ maxBytes: 1000 });
-  const observer = new Observed();
-  const options = { source, store, guard, observer, maxFirmwareBytes: 100, onAnswer: () => {} };
-  return new FirmwareLookup(options);
+  return new FirmwareLookup({
+    ...{ source, store, guard, maxFirmwareBytes: 100 },
+    ...{ observer: new Observed(), onAnswer: (): void => {} },
+  });
 }
 
 function isRefusal(error: unknown): boolean {

@@ -44,10 +44,10 @@ export function apiOf(
       getAnnounced: () => Promise.resolve(firmware),
       open: () => Promise.resolve(new MemoryReader(bytes)),
       ageSeconds: () => undefined,
+      isReady: () => true,
     },
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
-    fleet: { polled: () => {} },
     observe: (_c, next) => next(),
     ...options,
   });

@@ -96,6 +96,10 @@ export class FakeSource implements FirmwareSource {
     return { bytes: manifest, mediaType, claimedDigest: digest as Digest };
   }
 
+  async ping(): Promise<void> {
+    await this.#enter("ping");
+  }
+
   async listReferrers(_device: string, digest: Digest): Promise<readonly Descriptor[]> {
     await this.#enter("listReferrers");
     return [...this.#manifests.values()].flatMap((artifact) => {

@@ -5,8 +5,9 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { serviceFlags } from "../../deploy/compile.ts";
+import { COMMIT_VARIABLE } from "../../src/config/settings.ts";
 import { exists, makeOnce, removeAll, run, testsCache } from "./cache.ts";
 
 /** A program and its first arguments; a test appends flags of its own. */
@@ -31,6 +32,11 @@ const BASE_RUNTIME = {
   sha256: "47c70d9b4a9bca2fd8024f2785544c7806ea09bc86dcefc34b4e0fa0ce497b92",
 };
 
+/** What the tests' executables name as the commit that they were made of; the others name none. */
+export const SUBJECT_COMMIT = Deno.env.get("OTAFLUX_SUBJECT") === "executable"
+  ? "0123456789ab"
+  : undefined;
+
 /** What Deno learned after the version of the base runtime, so that those executables lack it. */
 export const SUBJECT_LACKS_ZSTD = Deno.env.get("OTAFLUX_SUBJECT") === "executable" &&
   !Deno.env.get("DENORT_BIN");
@@ -42,22 +48,23 @@ const KEPT_HOURS = 1;
  * The command that starts the service, built where `OTAFLUX_SUBJECT` asks for it: once for each
  * state of the source, however many tests and processes ask.
  *
+ * @param script What is run with the service's permissions. @default the service
  * @throws {Error} The variable has another value than `source`, `bundle` or `executable`, or what
  * it asks for cannot be built here; the message says why
  */
-export async function subjectCommand(): Promise<SubjectCommand> {
+export async function subjectCommand(script = "main.ts"): Promise<SubjectCommand> {
   const subject = Deno.env.get("OTAFLUX_SUBJECT") || "source";
   switch (subject) {
     case "source":
-      return source();
+      return source(script);
     case "bundle":
       // Without the tree's configuration: the bundle has to stand on its own.
       return {
         command: Deno.execPath(),
-        args: ["run", ...serviceFlags(), "--no-config", await bundle()],
+        args: ["run", ...serviceFlags(), "--no-config", await bundle(script)],
       };
     case "executable":
-      return { command: await executable(), args: [] };
+      return { command: await executable(script), args: [] };
     default:
       throw new Error(
         `OTAFLUX_SUBJECT is "${subject}", but should be "source", "bundle" or "executable"`,
@@ -65,36 +72,37 @@ export async function subjectCommand(): Promise<SubjectCommand> {
   }
 }
 
-function source(): SubjectCommand {
+function source(script: string): SubjectCommand {
   const config = ["--config", join(REPOSITORY, "deno.json")];
   return {
     command: Deno.execPath(),
-    args: ["run", ...serviceFlags(), ...config, join(REPOSITORY, "main.ts")],
+    args: ["run", ...serviceFlags(), ...config, join(REPOSITORY, script)],
   };
 }
 
-async function bundle(): Promise<string> {
-  return await makeOnce(join(await buildFolder(), "otaflux.js"), async (draft) => {
-    const args = ["bundle", "--quiet", "--minify", "--output", draft, "main.ts"];
+async function bundle(script: string): Promise<string> {
+  const name = `${basename(script, ".ts")}.js`;
+  return await makeOnce(join(await buildFolder(script), name), async (draft) => {
+    const args = ["bundle", "--quiet", "--minify", "--output", draft, script];
     const { success, stderr } = await run(Deno.execPath(), { args, cwd: REPOSITORY });
-    if (!success) throw new Error(`Cannot bundle main.ts: ${stderr.trim()}`);
+    if (!success) throw new Error(`Cannot bundle ${script}: ${stderr.trim()}`);
   });
 }
 
-async function executable(): Promise<string> {
-  const folder = await buildFolder();
+async function executable(script: string): Promise<string> {
+  const path = join(await buildFolder(script), basename(script, ".ts"));
   if (Deno.env.get("DENORT_BIN")) {
-    return await makeOnce(join(folder, "otaflux"), async (draft) => {
-      const flags = ["--bundle", "--minify"];
-      await compile(Deno.execPath(), { args: ["compile", ...flags], draft, script: "main.ts" });
+    return await makeOnce(path, async (draft) => {
+      const args = ["compile", "--bundle", "--minify"];
+      await compile(Deno.execPath(), { args, draft, script });
     });
   }
-  const script = await bundle();
+  const bundled = await bundle(script);
   const runtime = await baseRuntime();
-  return await makeOnce(join(folder, "otaflux"), async (draft) => {
+  return await makeOnce(path, async (draft) => {
     const flags = ["--no-check", "--no-config"];
     const args = ["-y", `deno@${BASE_RUNTIME.deno}`, "compile", ...flags];
-    await compile("npx", { args, draft, script, env: { DENORT_BIN: runtime } });
+    await compile("npx", { args, draft, script: bundled, env: { DENORT_BIN: runtime } });
   });
 }
 
@@ -103,8 +111,11 @@ async function compile(
   options: { args: string[]; draft: string; script: string; env?: Record<string, string> },
 ): Promise<void> {
   const { args, draft, script, env = {} } = options;
+  const environment = join(dirname(draft), "commit.env");
+  await Deno.writeTextFile(environment, `${COMMIT_VARIABLE}=${SUBJECT_COMMIT}\n`);
+  const flags = [...serviceFlags(), `--env-file=${environment}`, "--quiet", "--output", draft];
   const { success, stderr } = await run(command, {
-    args: [...args, ...serviceFlags(), "--quiet", "--output", draft, script],
+    args: [...args, ...flags, script],
     cwd: REPOSITORY,
     env,
   });
@@ -153,11 +164,11 @@ async function python(args: string[]): Promise<void> {
 }
 
 /** A folder that belongs to exactly this state of the source, this Deno and this base runtime. */
-async function buildFolder(): Promise<string> {
+async function buildFolder(script: string): Promise<string> {
   const hash = createHash("sha256").update(Deno.version.deno).update(BASE_RUNTIME.sha256);
   const own = Deno.env.get("DENORT_BIN");
   if (own) hash.update(`${own} ${(await Deno.stat(own)).mtime?.getTime()}`);
-  for (const path of await sources()) {
+  for (const path of [script, ...await sources()]) {
     hash.update(`\n${path}\n`).update(await Deno.readFile(join(REPOSITORY, path)));
   }
   const folder = join(testsCache(), "subject", hash.digest("hex").slice(0, 16));

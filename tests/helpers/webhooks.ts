@@ -38,7 +38,7 @@ export class WebhookBench {
       throw new Error("A webhook asks for no firmware");
     };
     this.router = createRouter({
-      manager: { get: never, getAnnounced: never, open: never, ageSeconds: never },
+      manager: { get: never, getAnnounced: never, open: never, ageSeconds: never, isReady: never },
       downloads: new Downloads({ idleMs: 60_000 }),
       announcements: new Announcements({ holdMs: 60_000 }),
       fleet: { polled: () => {} },

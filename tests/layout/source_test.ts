@@ -220,3 +220,11 @@ for (
     await assert.rejects(source.openBlob(device, layer), invalid);
   });
 }
+
+Deno.test("LayoutSource.ping() finds out whether the folder is there", async () => {
+  const directory = await Deno.makeTempDir();
+  const source = new LayoutSource({ directory, repositoryPrefix: "" });
+  await source.ping();
+  await Deno.remove(directory);
+  await assert.rejects(source.ping(), { code: "source-unavailable" });
+});

@@ -100,6 +100,12 @@ Deno.test("RegistryClient.listReferrers() follows links, four pages far and to n
   });
   assert.equal((await endless.listReferrers("led", digest)).length, 4);
   assert.equal(asked, 4);
+  const broken = answering((url) =>
+    url.search === ""
+      ? Response.json(page, { headers: { link: `<${url.pathname}?next=1>; rel="next"` } })
+      : new Response(null, { status: 404 })
+  );
+  await assert.rejects(broken.listReferrers("led", digest), { code: "source-invalid" });
   const elsewhere = answering(() =>
     Response.json(page, { headers: { link: '<https://elsewhere.example/>; rel="next"' } })
   );

@@ -295,3 +295,16 @@ Deno.test("RegistryClient.openBlob() hands on the bytes as they come", async () 
 });
 
 const EMPTY = new Uint8Array();
+
+Deno.test("RegistryClient.ping() takes every answer for one but those of who cannot answer", async () => {
+  for (const code of [200, 401, 403, 404]) {
+    await answering(() => new Response("", { status: code })).ping();
+  }
+  for (const code of [429, 500, 503]) {
+    const client = answering(() => new Response("", { status: code }));
+    await assert.rejects(client.ping(), { code: "source-unavailable" }, `${code}`);
+  }
+  await using registry = withTags();
+  await clientOf(registry.origin).ping();
+  assert.deepEqual(registry.requests.map(({ path }) => path), ["/v2/"]);
+});

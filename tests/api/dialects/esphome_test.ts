@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { MemoryReader } from "../../../src/store/memory.ts";
 import { apiOf, firmwareOf } from "../../helpers/api.ts";
 import { espImage } from "../../helpers/esp_image.ts";
 import { firmwareBytes } from "../../helpers/firmware_bytes.ts";
@@ -50,6 +51,31 @@ Deno.test("ESPHome hears of the chip and the place in the flash that an author s
     assert.deepEqual(Object.keys(builds[0].ota), ["path", "md5"]);
     assert.equal(builds[0].parts[0].offset, offset);
   }
+});
+
+Deno.test("ESPHome's manifest leaves no file open", async () => {
+  let open = 0;
+  class CountingReader extends MemoryReader {
+    override close(): void {
+      open--;
+    }
+  }
+  const bytes = espImage({ chip: 5 });
+  const firmware = firmwareOf(bytes);
+  const api = apiOf(bytes, firmware, {
+    manager: {
+      get: () => Promise.resolve(firmware),
+      getAnnounced: () => Promise.resolve(firmware),
+      open: () => {
+        open++;
+        return Promise.resolve(new CountingReader(bytes));
+      },
+      ageSeconds: () => undefined,
+      isReady: () => true,
+    },
+  });
+  assert.equal((await api.request(TARGET)).status, 200);
+  assert.equal(open, 0);
 });
 
 for (

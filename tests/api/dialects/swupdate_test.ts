@@ -38,6 +38,7 @@ for (
         getAnnounced: () => Promise.reject(new Error()),
         open: () => Promise.reject(new Error()),
         ageSeconds: () => undefined,
+        isReady: () => true,
       },
     });
     const response = await failing.request("/swupdate?device=a");

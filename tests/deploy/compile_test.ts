@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { checksums, makeExecutable } from "../../deploy/compile.ts";
+import { type Finished, run } from "../helpers/cache.ts";
+
+const REPOSITORY = join(import.meta.dirname ?? ".", "..", "..");
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "otaflux-compile-" });
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function compile(args: string[], env: Record<string, string> = {}): Promise<Finished> {
+  return await run(Deno.execPath(), {
+    args: ["run", "-A", "deploy/compile.ts", ...args],
+    cwd: REPOSITORY,
+    env,
+  });
+}
+
+/** What an executable brings along for its start, in Deno's words. */
+interface Metadata {
+  readonly permissions: Readonly<Record<string, unknown>>;
+  readonly env_vars_from_env_file: Readonly<Record<string, string>>;
+}
+
+function metadataOf(executable: Uint8Array): Metadata {
+  const text = new TextDecoder("latin1").decode(executable);
+  const [, permissions = "", variables = ""] =
+    /"permissions":(\{[^}]*\}).*?"env_vars_from_env_file":(\{[^}]*\})/.exec(text) ?? [];
+  return { permissions: JSON.parse(permissions), env_vars_from_env_file: JSON.parse(variables) };
+}
+
+async function names(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).toSorted();
+}
+
+Deno.test("checksums() are what sha256sum checks, and notice a changed file", async () => {
+  await withFolder(async (folder) => {
+    const paths = ["one", "two"].map((name) => join(folder, name));
+    for (const path of paths) await Deno.writeTextFile(path, path);
+    await Deno.writeTextFile(join(folder, "SHA256SUMS"), await checksums(paths));
+    const check = (): Promise<Finished> =>
+      run("sha256sum", { args: ["-c", "--strict", "SHA256SUMS"], cwd: folder });
+    assert.equal((await check()).stdout, "one: OK\ntwo: OK\n");
+    await Deno.writeTextFile(join(folder, "two"), "something else");
+    assert.equal((await check()).success, false);
+  });
+});
+
+Deno.test("deno task compile makes nothing of a base runtime that is not Deno's", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  await withFolder(async (folder) => {
+    const { success, stderr } = await compile(["--out", folder], { DENORT_BIN: "/bin/true" });
+    assert.equal(success, false);
+    assert.match(stderr, /--version answers "[^"]*" and not "[\d.]+": is DENORT_BIN the base/);
+    assert.deepEqual(await names(folder), []);
+  });
+});
+
+Deno.test("makeExecutable() bakes in the service's permissions, the commit, and no more", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  const before = Deno.env.get("DENORT_BIN");
+  // Any program will do: what Deno adds to it is read here as Deno's own runtime would.
+  Deno.env.set("DENORT_BIN", "/bin/true");
+  try {
+    await withFolder(async (out) => {
+      const environment = join(out, "commit.env");
+      await Deno.writeTextFile(environment, "OTAFLUX_COMMIT=fedcba987654\n");
+      const path = await makeExecutable(Deno.build.arch, { out, environment });
+      const metadata = metadataOf(await Deno.readFile(path));
+      assert.deepEqual(metadata.env_vars_from_env_file, { OTAFLUX_COMMIT: "fedcba987654" });
+      // Deno by itself allows some hosts to import from: the denial is what counts.
+      const { allow_env: variables, allow_import: _, ...permissions } = metadata.permissions;
+      const granted = Object.entries(permissions).filter(([, value]) => value !== null);
+      // An empty list stands for everything of its kind.
+      assert.deepEqual(Object.fromEntries(granted), {
+        allow_net: [],
+        allow_read: [],
+        allow_write: [],
+        deny_import: [],
+        prompt: false,
+      });
+      assert.ok(Array.isArray(variables) && variables.includes("REGISTRY_URL"));
+    });
+  } finally {
+    if (before === undefined) Deno.env.delete("DENORT_BIN");
+    else Deno.env.set("DENORT_BIN", before);
+  }
+});
+
+Deno.test("deno task compile says which targets there are", async () => {
+  const { success, stderr } = await compile(["--target", "riscv64"]);
+  assert.equal(success, false);
+  assert.equal(stderr, '--target is "riscv64", but should be x86_64 or aarch64\n');
+});
