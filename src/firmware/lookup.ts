@@ -7,7 +7,7 @@
 import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { Approval } from "./approval.ts";
-import { asQuery, type Query, type Question } from "../selection.ts";
+import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
 import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
 import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
@@ -141,13 +141,12 @@ export class FirmwareLookup {
         `The newest tags of device '${device}' have no manifest`,
       );
     }
-    if (versions.length > 0 && candidates.length === 0) {
-      throw unmatched(query, "no version is of that kind");
-    }
-    throw unknownFirmware(
-      device,
-      candidates.length > 0 ? "no listed tag has a manifest" : "no tag is a version",
-    );
+    if (versions.length === 0) throw unknownFirmware(device, "no tag is a version");
+    const isDangling = candidates.length > 0;
+    const cause = isDangling ? "no listed tag has a manifest" : "no version is of that kind";
+    throw formatSelection(selection) === ""
+      ? unknownFirmware(device, cause)
+      : unmatched(query, cause);
   }
 
   /** Now, for who is going to ask later, and can do with what others ask meanwhile. */
