@@ -65,12 +65,7 @@ export class Approval {
     const verifier = this.#verifier;
     if (verifier === undefined) return undefined;
     // Of one index each device may mean another manifest.
-    const key = JSON.stringify([
-      device,
-      tag,
-      part,
-      ...manifests.map((document) => document.digest),
-    ]);
+    const key = JSON.stringify([device, tag, part, digest]);
     if (this.#approved.has(key)) return verifier.policy;
     try {
       await verifier.verify(device, { tag, version, part, documents: manifests });

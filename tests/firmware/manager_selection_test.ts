@@ -174,6 +174,21 @@ Deno.test("FirmwareManager.refresh() checks all that a device was asked for", as
   assert.deepEqual(bench.source.calls, []);
 });
 
+Deno.test("FirmwareManager.refresh() joins no list that was asked for before", async () => {
+  const bench = new Bench();
+  await bench.version();
+  bench.nowMs += UNKNOWN_MS;
+  bench.source.forgetCalls();
+  bench.source.gate = new Gate();
+  const before = bench.version({ constraint: "^1" });
+  await bench.source.gate.arrived();
+  const refreshed = bench.manager.refresh(DEVICE);
+  await bench.source.gate.arrived(2);
+  bench.source.gate.open();
+  await Promise.all([before, refreshed]);
+  assert.equal(bench.source.calls.filter((call) => call === "listTags").length, 2);
+});
+
 Deno.test("What the operator wants holds where a request does not say, and a name does not", async () => {
   const bench = new Bench({ defaults: { constraint: "^1", prerelease: false } });
   bench.push("1.2.0-rc.1");
@@ -250,7 +265,8 @@ Deno.test("Hardware and file are chosen from the newest version, or there is not
 });
 
 Deno.test("With a guard each selection has a highest version of its own, and a name has none", async () => {
-  const bench = new Bench({ guard: new DowngradeGuard(new VersionMemory()) });
+  const notes = new VersionMemory();
+  const bench = new Bench({ guard: new DowngradeGuard(notes) });
   assert.equal(await bench.version(), "2.0.0");
   assert.equal(await bench.version({ constraint: "^1" }), "1.1.0");
   assert.equal(await bench.version({ version: "1.0.0" }), "1.0.0");
@@ -258,6 +274,10 @@ Deno.test("With a guard each selection has a highest version of its own, and a n
   bench.expire();
   await bench.askFor({ constraint: "^1" });
   assert.equal(await bench.version({ constraint: "^1" }), "1.1.0", "it is kept, 1.0.0 is refused");
+  const noted = [{}, { constraint: "^1" }, { version: "1.0.0" }].map((selection) =>
+    notes.get({ device: DEVICE, selection })
+  );
+  assert.deepEqual(await Promise.all(noted), ["2.0.0", "1.1.0", undefined]);
 });
 
 Deno.test("FirmwareManager serves every selection that another one has left, without its source", () =>

@@ -134,7 +134,15 @@ withStore("Nobody else's layout is looked at when content has to go", async (sto
   }
   assert.equal(store.bytes, DEVICES * 100);
   // What was written since the first time is known, too.
-  await Deno.remove(`${folder}/device-20/index.json`);
+  assert.notEqual(await store.load(ask("new-1")), undefined);
+  for (let at = DEVICES / 2; at < DEVICES; at++) {
+    await Deno.remove(`${folder}/device-${at}/index.json`);
+    await serve(store, ask(`later-${at}`), [firmwareBytes(100, 3000 + at), "1.0.0"]);
+  }
+  await serve(store, ask("last"), [firmwareBytes(100, 4000), "1.0.0"]);
+  await serve(store, ask("last-2"), [firmwareBytes(100, 4001), "1.0.0"]);
+  assert.equal(await store.load(ask("new-0")), undefined);
+  assert.deepEqual(await filesOf(`${folder}/new-0`), []);
   await serve(store, ask("device-20"), [firmwareBytes(100, 2000), "2.0.0"]);
   assert.deepEqual(await served(store, ask("device-20")), firmwareBytes(100, 2000));
 }, { maxBytes: DEVICES * 100 });
