@@ -11,6 +11,7 @@ import type { Selection } from "../selection.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
 import { type EdgeConfig, resolveEdge } from "./edge.ts";
 import { type CosignConfig, resolveCosign } from "./cosign.ts";
+import { type MqttConfig, resolveMqtt } from "./mqtt.ts";
 import { resolveSelection } from "./selection.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
@@ -60,6 +61,8 @@ export interface Config {
   readonly webhookSecret: string | undefined;
   /** How devices are met. */
   readonly edge: EdgeConfig;
+  /** Where firmware is announced; nowhere without. */
+  readonly mqtt: MqttConfig | undefined;
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
@@ -127,6 +130,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     corsOrigins: values.corsOrigin,
     webhookSecret: resolveWebhookSecret(values, input),
     edge: resolveEdge(values),
+    mqtt: resolveMqtt(values, input),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

@@ -27,8 +27,10 @@ import { CircuitBreaker } from "./breaker.ts";
 import { type CacheEntry, FirmwareCache } from "./cache.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
 import type {
+  AnnounceOptions,
   Firmware,
   FirmwareName,
+  FirmwareNotifier,
   FirmwareObserver,
   FirmwareReader,
   FirmwareSource,
@@ -64,6 +66,8 @@ export interface FirmwareManagerOptions {
   readonly verifier?: FirmwareVerifier | undefined;
   /** Told of what happens, for metrics. */
   readonly observer: FirmwareObserver;
+  /** Told which firmware devices may have. @default nobody */
+  readonly notifier?: FirmwareNotifier | undefined;
   /** How many devices are kept in memory. */
   readonly cacheSize: number;
   /** How long an answer of the source holds, in milliseconds; 0 asks it each time. */
@@ -329,6 +333,12 @@ export class FirmwareManager {
     this.#observer.entries(this.#cache.size);
   }
 
+  /** Who listens hears of the newest firmware, not of what others have asked for besides. */
+  #announce(key: string, firmware: Firmware, options?: AnnounceOptions): void {
+    if (!this.#isDefault(key)) return;
+    void this.#options.notifier?.announce(deviceOfKey(key), firmware, options);
+  }
+
   /** What the device is served for other selections of the same hardware and file. */
   #others(key: string): readonly CacheEntry[] {
     const { device, selection } = queryOfKey(key);
@@ -373,6 +383,8 @@ export class FirmwareManager {
       const ageMs = Math.max(0, Date.now() - savedAt.getTime());
       const loaded = { firmware, confirmedAtMs: this.#now() - ageMs, failures: 0, retryAtMs: 0 };
       this.#keep(key, loaded);
+      // The earlier process may have ended before it was told.
+      this.#announce(key, firmware, { isConfirmed: false });
       return loaded;
     });
   }
@@ -498,6 +510,8 @@ export class FirmwareManager {
     if (before === undefined) this.#keep(key, entry);
     else this.#cache.update(key, entry);
     this.#refusals.delete(key);
+    const isNews = newest.digest !== known?.digest || newest.version !== known.version;
+    if (isNews) this.#announce(key, newest);
   }
 
   async #forget(

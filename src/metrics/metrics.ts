@@ -20,7 +20,7 @@ export interface RequestLabels {
   readonly status: number;
 }
 
-/** The service's metrics. Fits what the domain tells (`FirmwareObserver`). */
+/** The service's metrics. Fits what the domain tells (`FirmwareObserver`), and the notifier (`NotifierObserver`). */
 export class Metrics {
   readonly #registry = new Registry();
 
@@ -81,6 +81,22 @@ export class Metrics {
   readonly #downloadsRefused = new Counter({
     name: "firmware_downloads_refused_total",
     help: "Downloads that were sent away because too many were under way.",
+    registers: [this.#registry],
+  });
+  readonly #mqttConnected = new Gauge({
+    name: "mqtt_connected",
+    help: "1 while the MQTT broker is connected, 0 while it is not, or none is configured.",
+    registers: [this.#registry],
+  });
+  readonly #mqttPublished = new Counter({
+    name: "mqtt_published_total",
+    help: "Notifications that the MQTT broker confirmed, or that failed and are tried again.",
+    labelNames: ["result"],
+    registers: [this.#registry],
+  });
+  readonly #mqttPending = new Gauge({
+    name: "mqtt_pending",
+    help: "Devices whose newest notification waits for the MQTT broker.",
     registers: [this.#registry],
   });
 
@@ -192,6 +208,33 @@ export class Metrics {
   /** Counts a download that was sent away because too many were under way. */
   downloadRefused(): void {
     this.#downloadsRefused.inc();
+  }
+
+  /**
+   * Sets whether the MQTT broker is connected.
+   *
+   * @param isConnected Whether it is.
+   */
+  mqttConnected(isConnected: boolean): void {
+    this.#mqttConnected.set(isConnected ? 1 : 0);
+  }
+
+  /**
+   * Counts a notification.
+   *
+   * @param result What became of it.
+   */
+  mqttPublished(result: "confirmed" | "failed"): void {
+    this.#mqttPublished.inc({ result });
+  }
+
+  /**
+   * Sets how many notifications wait.
+   *
+   * @param count How many now.
+   */
+  mqttPending(count: number): void {
+    this.#mqttPending.set(count);
   }
 
   /**

@@ -14,6 +14,9 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_device_polls_total counter",
     "firmware_downloads_in_progress gauge",
     "firmware_downloads_refused_total counter",
+    "mqtt_connected gauge",
+    "mqtt_published_total counter",
+    "mqtt_pending gauge",
     "http_requests_total counter",
     "http_request_duration_seconds histogram",
     "webhooks_total counter",
@@ -94,6 +97,25 @@ Deno.test("Metrics reads each time how many downloads are under way, and counts 
     "firmware_downloads_in_progress 1",
     "firmware_downloads_refused_total 1",
   ]);
+});
+
+Deno.test("Metrics says how it stands with the broker", async () => {
+  const metrics = new Metrics();
+  metrics.mqttConnected(true);
+  metrics.mqttPending(3);
+  metrics.mqttPublished("confirmed");
+  metrics.mqttPublished("confirmed");
+  metrics.mqttPublished("failed");
+  const series = async (): Promise<readonly string[]> =>
+    (await metrics.expose()).split("\n").filter((line) => line.startsWith("mqtt_"));
+  assert.deepEqual(await series(), [
+    "mqtt_connected 1",
+    `mqtt_published_total{result="confirmed"} 2`,
+    `mqtt_published_total{result="failed"} 1`,
+    "mqtt_pending 3",
+  ]);
+  metrics.mqttConnected(false);
+  assert.equal((await series())[0], "mqtt_connected 0");
 });
 
 Deno.test("Metrics counts and times requests by method, path and status", async () => {
