@@ -25,10 +25,10 @@ import type { VersionTag } from "./version.ts";
  * ```ts
  * import assert from "node:assert/strict";
  * const ranked = ["2.0.0", "1.3.0-rc.1", "1.2.0"].map((tag) => ({ tag, version: tag }));
- * const tags = (selection: Selection) => chooseVersions(ranked, selection).map(({ tag }) => tag);
- * assert.deepEqual(tags({ constraint: "^1.2" }), ["1.2.0"]);
- * assert.deepEqual(tags({ constraint: "^1.2", prerelease: true }), ["1.3.0-rc.1", "1.2.0"]);
- * assert.deepEqual(tags({ channel: "beta" }), ["2.0.0", "1.2.0"]);
+ * const [release, ...others] = chooseVersions(ranked, { constraint: "^1.2" });
+ * assert.deepEqual([release?.tag, others], ["1.2.0", []]);
+ * assert.equal(chooseVersions(ranked, { constraint: "^1.2", prerelease: true })[0]?.tag, "1.3.0-rc.1");
+ * assert.equal(chooseVersions(ranked, { channel: "beta" })[0]?.tag, "2.0.0");
  * ```
  */
 export function chooseVersions(
