@@ -44,6 +44,9 @@ export const SUBJECT_LACKS_ZSTD = Deno.env.get("OTAFLUX_SUBJECT") === "executabl
 /** So is what `ws` needs of `node:https` for an authority of its own. */
 export const SUBJECT_LACKS_PRIVATE_WSS = SUBJECT_LACKS_ZSTD;
 
+/** `node:https` of that base runtime ends connections whose certificate it is not to verify. */
+export const SUBJECT_LACKS_UNVERIFIED_HTTPS = SUBJECT_LACKS_ZSTD;
+
 /** Hours after its last use that an earlier build is kept: an executable is as large as Deno. */
 const KEPT_HOURS = 1;
 
