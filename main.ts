@@ -37,6 +37,7 @@ import { Topics } from "./src/notifier/topics.ts";
 import { keepOnly, type NeededAccess } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import { createTransport } from "./src/registry/transport.ts";
+import { formatSelection } from "./src/selection.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
 import { VersionFiles, VersionMemory } from "./src/store/versions.ts";
@@ -91,6 +92,7 @@ async function main(): Promise<void> {
     holdMs: ANNOUNCEMENT_HOLD_MS,
     maxFirmwareBytes: config.maxFirmwareBytes,
     guard: createGuard(config),
+    defaults: config.selection,
   });
   metrics.observeStaleness(() => manager.staleness());
   const events = await createEvents(config, async (device) => {
@@ -201,7 +203,8 @@ async function createStore(config: Config): Promise<FirmwareStore> {
   const { cacheDirectory: directory, cacheMaxBytes: maxBytes } = config;
   if (directory === undefined) return new MemoryStore({ maxBytes });
   try {
-    return await DiskStore.open({ directory, maxBytes });
+    const defaultSelection = formatSelection(config.selection);
+    return await DiskStore.open({ directory, maxBytes, defaultSelection });
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }
