@@ -187,7 +187,7 @@ function describe({ source }: Config): Pick<StatusPorts, "service" | "source"> {
     service: { version: meta.version, commit: COMMIT || undefined, startedAt: new Date() },
     source: {
       kind: source.kind,
-      name: source.kind === "registry" ? source.url.href : source.directory,
+      name: source.kind === "registry" ? source.url.href.replace(/\/$/, "") : source.directory,
     },
   };
 }

@@ -96,7 +96,7 @@ ${
       isBad: failure !== null,
       more: failure === null
         ? source.name
-        : html`since ${elapsed(failure.at, nowMs)}, tried again ${until(failure.retryAt, nowMs)}`,
+        : html`for ${elapsed(failure.at, nowMs)}, tried again ${until(failure.retryAt, nowMs)}`,
     })
   }
 ${
@@ -143,9 +143,8 @@ function fact(
 }
 
 function devicesSection({ devices }: Status, nowMs: number): Markup {
-  const { total, matching, prefix, onlyFailing, list, next, after } = devices;
+  const { total, matching, prefix, onlyFailing, list } = devices;
   const isFiltered = prefix !== "" || onlyFailing;
-  const only = onlyFailing ? "failing" : "";
   return html`<section aria-labelledby="devices">
 <div class="heading">
 <h2 id="devices">Devices</h2>
@@ -160,11 +159,17 @@ ${isFiltered ? html`<p class="soft">${matching.toLocaleString("en")} of ${total}
 </form>
 </div>
 ${list.length === 0 ? emptyWords(total) : deviceTable(list, nowMs)}
-<nav class="pages" aria-label="Pages of devices">
-${after === "" ? "" : html`<a href="${link({ device: prefix, only })}">First page</a>`}
-${next === null ? "" : html`<a href="${link({ device: prefix, only, after: next })}">Next page</a>`}
-</nav>
+${pagesNav(devices)}
 </section>`;
+}
+
+function pagesNav({ after, next, prefix, onlyFailing }: Status["devices"]): Markup | string {
+  if (after === "" && next === null) return "";
+  const query = { device: prefix, only: onlyFailing ? "failing" : "" };
+  return html`<nav class="pages" aria-label="Pages of devices">
+${after === "" ? "" : html`<a href="${link(query)}">First page</a>`}
+${next === null ? "" : html`<a href="${link({ ...query, after: next })}">Next page</a>`}
+</nav>`;
 }
 
 function emptyWords(total: number): Markup {
@@ -184,7 +189,7 @@ function deviceTable(list: readonly DeviceView[], nowMs: number): Markup {
     ["Digest", ""],
     ["Signature", ""],
     ["Since", "number"],
-    ["Confirmed", "number"],
+    ["Last good check", "number"],
     ...hasReports ? [["Fleet reports", ""]] : [],
   ];
   return html`
@@ -217,7 +222,7 @@ ${cell("Size", "number", size === null ? "–" : sizeMarkup(size))}
 ${cell("Digest", "brief", digest === null ? "–" : digestMarkup(digest))}
 ${cell("Signature", "brief", signatureMarkup(view))}
 ${cell("Since", "number", since === null ? "–" : ago(since, nowMs))}
-${cell("Confirmed", "number", confirmedAt === null ? "never" : ago(confirmedAt, nowMs))}
+${cell("Last good check", "number", confirmedAt === null ? "never" : ago(confirmedAt, nowMs))}
 ${hasReports ? cell("Fleet reports", "", reportsMarkup(reportedVersions ?? [])) : ""}
 </tr>`;
 }

@@ -112,7 +112,7 @@ input[type="search"] { width: 11rem; }
 button { background: var(--panel); cursor: pointer; }
 
 table { width: 100%; border-collapse: collapse; }
-th, td { padding: 0.55rem 0.9rem 0.55rem 0; text-align: left; vertical-align: top; }
+th, td { padding: 0.55rem 1.5rem 0.55rem 0; text-align: left; vertical-align: top; }
 th {
   color: var(--soft);
   font-size: 0.875rem;
@@ -132,6 +132,8 @@ footer { margin-top: 2.5rem; padding-top: 1rem; border-top: 1px solid var(--line
 @media (max-width: 62rem) {
   body { padding: 1.25rem 1rem 2rem; }
   form { margin-left: 0; }
+  .facts { grid-template-columns: 1fr 1fr; }
+  .facts > :first-child, .facts > :last-child:nth-child(even) { grid-column: 1 / -1; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   table, tbody { display: block; }
   tr {

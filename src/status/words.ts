@@ -136,7 +136,7 @@ function sourceAway({ source, firmware: { silence } }: ProblemFacts): Problem | 
   return {
     code: "source-away",
     title: isRegistry ? "The registry does not answer" : "The folder of layouts cannot be read",
-    detail: `Since ${durationInWords(silence.agoMs)}. Devices that are listed with a version go ` +
+    detail: `For ${durationInWords(silence.agoMs)}. Devices that are listed with a version go ` +
       "on being served it; others are told to come back.",
     reason: silence.reason,
     next: isRegistry
@@ -180,9 +180,8 @@ function brokerAway({ broker }: ProblemFacts): Problem | undefined {
   return {
     code: "broker-away",
     title: "The MQTT broker is not connected",
-    detail: `${
-      counted(broker.pending, "notification")
-    } for it wait. Devices that poll are answered as ever.`,
+    detail: `${counted(broker.pending, "notification")} for it ` +
+      `${broker.pending === 1 ? "waits" : "wait"}. Devices that poll are answered as ever.`,
     reason: undefined,
     next: "See that the broker runs and accepts the user; the log says why it was lost.",
     devices: undefined,

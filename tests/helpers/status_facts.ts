@@ -63,7 +63,7 @@ export function fakePorts(
       commit: "0123456789ab",
       startedAt: new Date(NOW.getTime() - 50 * HOUR),
     },
-    source: { kind: "registry", name: "https://registry.example.com/" },
+    source: { kind: "registry", name: "https://registry.example.com" },
     firmware: () => ({
       silence: undefined,
       places: { taken: 3, limit: 100 },

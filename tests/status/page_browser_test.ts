@@ -26,10 +26,12 @@ const SCHEMES = ["light", "dark"] as const;
 /** A device id as long as they may be, without a place to break it at. */
 const LONG_ID = "a".repeat(255);
 
-const REFUSED = {
-  code: "source-refused",
-  reason: 'Cannot list tags of "factory/esp32-cellar": registry answered 403: DENIED',
-} as const;
+function refused(device: string): { code: "source-refused"; reason: string } {
+  return {
+    code: "source-refused",
+    reason: `Cannot list tags of "factory/${device}": registry answered 403: DENIED`,
+  };
+}
 
 const INVALID = {
   code: "artifact-invalid",
@@ -65,8 +67,8 @@ const STATES: Readonly<Record<string, StatusPorts>> = {
     firmware: {
       tracked: 120,
       devices: [
-        failingDevice("esp32-cellar", REFUSED),
-        ...["esp32-attic", "esp32-barn", "esp32-yard"].map((id) => unservedDevice(id, REFUSED)),
+        failingDevice("esp32-cellar", refused("esp32-cellar")),
+        ...["esp32-attic", "esp32-barn", "esp32-yard"].map((id) => unservedDevice(id, refused(id))),
         failingDevice(LONG_ID, INVALID),
         healthyDevice("esp32-garden"),
       ],
