@@ -96,9 +96,16 @@ Deno.test("FirmwareManager.status() lists a device whose first check fails, as l
   const bench = new ManagerBench(DEVICE);
   bench.source.failure = REFUSAL;
   await assert.rejects(bench.get(), REFUSAL);
+  bench.nowMs += 100;
   const { firmware, failure } = deviceOf(bench);
-  assert.deepEqual([firmware, failure?.code], [undefined, "source-refused"]);
-  bench.nowMs += FIRST_PAUSE_MS + LONGEST_PAUSE_MS - 1;
+  assert.equal(firmware, undefined);
+  assert.deepEqual(failure, {
+    code: "source-refused",
+    reason: "No: registry answered 403",
+    agoMs: 100,
+    retryInMs: FIRST_PAUSE_MS - 100,
+  });
+  bench.nowMs += FIRST_PAUSE_MS - 100 + LONGEST_PAUSE_MS - 1;
   assert.equal(devicesOf(bench).length, 1);
   bench.nowMs += 1;
   assert.deepEqual(devicesOf(bench), []);

@@ -68,6 +68,7 @@ Deno.test("readStatus() has the same keys whatever happens, and no value is unde
     service: { version: "1.0.0", commit: undefined, startedAt: NOW },
   }));
   for (const status of [rich, poor]) assert.deepEqual(JSON.parse(JSON.stringify(status)), status);
+  assert.deepEqual([rich.service.commit, poor.service.commit], ["0123456789ab", null]);
   // What is null for one stands for what is an object for the other.
   const heads = (status: Status): string[] => Object.keys(status).sort();
   assert.deepEqual(heads(rich), heads(poor));
