@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import type { StatusPorts } from "../../src/status/facts.ts";
 import { readStatus, type Status } from "../../src/status/status.ts";
 import {
@@ -116,4 +117,25 @@ Deno.test("readStatus() names what the next page begins after", () => {
   assert.equal(next, "d099");
   const last = readStatus(ports, { prefix: "", after: "d099", isFailing: false }).devices;
   assert.deepEqual([last.list.map(({ device }) => device), last.next], [["d100"], null]);
+});
+
+Deno.test("docs/operations.md lists the keys of the status, each where it is, and no other", async () => {
+  const path = join(import.meta.dirname ?? ".", "../../docs/operations.md");
+  const [, block = ""] = /```\n(generatedAt[^]*?)```/.exec(await Deno.readTextFile(path)) ?? [];
+  const listed: Record<string, string[]> = {};
+  for (const [, name = "", said = ""] of block.matchAll(/^(\S+)\s+([^\n]*(?:\n\s+[^\n]*)*)/gm)) {
+    listed[name.replace("[]", "")] = said.replaceAll(/\([^)]*\)/g, "").replaceAll("[]", "")
+      .split(",").map((key) => key.trim()).toSorted();
+  }
+  const status = read(fakePorts({
+    broker: () => ({ isConnected: false, pending: 1 }),
+    firmware: { devices: [failingDevice("a", REFUSED)] },
+  }));
+  const { generatedAt: _, ...parts } = status;
+  assert.deepEqual(Object.keys(listed).toSorted(), [...Object.keys(status), "devices.list"].sort());
+  const keysOf = (part: unknown): string[] =>
+    Object.keys((Array.isArray(part) ? part[0] : part) ?? {}).toSorted();
+  for (const [name, part] of Object.entries({ ...parts, "devices.list": status.devices.list })) {
+    assert.deepEqual(listed[name], keysOf(part), name);
+  }
 });
