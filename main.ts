@@ -18,20 +18,26 @@ import { type Config, type HealthcheckConfig, readConfig } from "./src/config/co
 import { COMMIT_VARIABLE } from "./src/config/settings.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
+import { AcceptedVersions } from "./src/cosign/accepted.ts";
+import { loadPolicy, UnusablePolicy } from "./src/cosign/load.ts";
+import { CosignVerifier } from "./src/cosign/verifier.ts";
 import { describeError } from "./src/errors.ts";
 import { DowngradeGuard } from "./src/firmware/downgrade.ts";
 import { EventQueue } from "./src/events/queue.ts";
-import type { FirmwareSource, FirmwareStore } from "./src/firmware/firmware.ts";
+import type { FirmwareStore, FirmwareVerifier } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
-import { keepOnly } from "./src/permissions.ts";
+import { MqttBroker } from "./src/notifier/broker.ts";
+import { MqttNotifier, type MqttNotifierOptions } from "./src/notifier/notifier.ts";
+import { Topics } from "./src/notifier/topics.ts";
+import { keepOnly, type NeededAccess } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import { createTransport } from "./src/registry/transport.ts";
-import type { StatusPorts } from "./src/status/facts.ts";
+import type { BrokerFacts, StatusPorts } from "./src/status/facts.ts";
 import { createStatusRouter } from "./src/status/router.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
@@ -63,18 +69,21 @@ async function main(): Promise<void> {
     return;
   }
   configureLogging({ level: config.logLevel, format: config.logFormat });
-  const { source, cacheDirectory, edge } = config;
-  keepOnly({
-    read: source.kind === "layout" || cacheDirectory !== undefined || edge.tls !== undefined ||
-      edge.deviceTokenFile !== undefined,
-    write: cacheDirectory !== undefined,
-  });
+  const source = createSource(config);
+  const verifier = await createVerifier(config, source);
   const tokens = await readDeviceTokens(config);
+  keepOnly(accessOf(config));
   const metrics = new Metrics();
   const store = await createStore(config);
+  const notifier = await createNotifier(config, {
+    observer: metrics,
+    refresh: (device) => manager.refresh(device),
+  });
   const manager = new FirmwareManager({
-    source: createSource(config),
+    source,
+    verifier,
     store,
+    notifier,
     observer: metrics,
     cacheSize: config.cacheSize,
     refreshIntervalMs: config.refreshIntervalMs,
@@ -87,7 +96,8 @@ async function main(): Promise<void> {
   });
   metrics.observeStaleness(() => manager.staleness());
   const events = await createEvents(config, async (device) => {
-    await manager.refresh(device);
+    const firmware = await manager.refresh(device);
+    await notifier?.announce(device, firmware, { always: true });
   });
   manager.start();
   const admission = new Admission({
@@ -100,6 +110,8 @@ async function main(): Promise<void> {
     manager,
     downloads,
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
+    fleet: metrics,
+    corsOrigins: config.corsOrigins,
     observe: trackRequests(metrics),
     webhooks: {
       secret: config.webhookSecret,
@@ -118,6 +130,8 @@ async function main(): Promise<void> {
       maxBytes: config.cacheMaxBytes,
     }),
     downloads: () => ({ underWay: downloads.count, limit: config.edge.maxDownloads }),
+    broker: notifier && ((): BrokerFacts => notifier.state),
+    reportedVersions: (device) => metrics.reportedVersions(device),
   });
   const metricsRouter = createMetricsRouter(metrics, status);
   const devices = await serveDevices(config, (request, info) => router.fetch(request, info));
@@ -133,7 +147,7 @@ async function main(): Promise<void> {
   await anySignal("SIGTERM", "SIGINT");
   manager.stop();
   events.stop();
-  await drain(servers);
+  await Promise.all([drain(servers), notifier?.close()]);
   Deno.exit(0);
 }
 
@@ -145,6 +159,7 @@ function configure(): Config | HealthcheckConfig {
       version: COMMIT ? `${meta.version} (commit ${COMMIT})` : meta.version,
       readTextFile: Deno.readTextFileSync,
       isDirectory,
+      listDirectory: (path) => [...Deno.readDirSync(path)].map(({ name }) => name),
     });
     if (typeof config !== "string") return config;
     Deno.stdout.writeSync(new TextEncoder().encode(config));
@@ -155,7 +170,16 @@ function configure(): Config | HealthcheckConfig {
   }
 }
 
-function createSource(config: Config): FirmwareSource {
+/** What is read and written once all that was configured has been read. */
+function accessOf({ source, cacheDirectory, edge }: Config): NeededAccess {
+  const isReadAgain = edge.tls !== undefined || edge.deviceTokenFile !== undefined;
+  return {
+    read: source.kind === "layout" || cacheDirectory !== undefined || isReadAgain,
+    write: cacheDirectory !== undefined,
+  };
+}
+
+function createSource(config: Config): RegistryClient | LayoutSource {
   const { source, repositoryPrefix } = config;
   if (source.kind === "layout") {
     return new LayoutSource({ directory: source.directory, repositoryPrefix });
@@ -169,6 +193,22 @@ function createSource(config: Config): FirmwareSource {
     userAgent: `OtaFlux/${meta.version}`,
   });
   return new RegistryClient({ url, repositoryPrefix, fetch });
+}
+
+/** Without it everybody may release firmware who may push. */
+async function createVerifier(
+  config: Config,
+  source: RegistryClient | LayoutSource,
+): Promise<FirmwareVerifier | undefined> {
+  const { cosign, cacheDirectory } = config;
+  if (cosign === undefined) return undefined;
+  const accepted = cacheDirectory && `${cacheDirectory}/.otaflux/accepted`;
+  try {
+    const policy = await loadPolicy(cosign);
+    return new CosignVerifier({ source, policy, accepted: new AcceptedVersions(accepted) });
+  } catch (error) {
+    exitWith(error instanceof UnusablePolicy ? EXIT_USAGE : EXIT_FAILURE, describeError(error));
+  }
 }
 
 async function createStore(config: Config): Promise<FirmwareStore> {
@@ -208,6 +248,29 @@ async function createEvents(
   try {
     // However many events there are, a device that waits does not stand in line behind them.
     return await EventQueue.open({ directory, handle, concurrency: Math.max(1, concurrency - 1) });
+  } catch (error) {
+    exitWith(EXIT_FAILURE, describeError(error));
+  }
+}
+
+async function createNotifier(
+  { mqtt, cacheDirectory }: Config,
+  parts: Pick<MqttNotifierOptions, "observer" | "refresh">,
+): Promise<MqttNotifier | undefined> {
+  if (mqtt === undefined) return undefined;
+  const { topic, publicUrl, homeAssistantPrefix, clientId, ...broker } = mqtt;
+  try {
+    return await MqttNotifier.start({
+      ...parts,
+      ...{ topic, publicUrl, homeAssistantPrefix },
+      broker: new MqttBroker({
+        ...broker,
+        // Replicas must differ: of two with the same name the broker keeps one.
+        clientId: clientId ?? `otaflux-${crypto.randomUUID().slice(0, 8)}`,
+        willTopic: new Topics(topic).state,
+      }),
+      directory: cacheDirectory && `${cacheDirectory}/${OWN_FOLDER}/notifications`,
+    });
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }

@@ -29,6 +29,9 @@ export const REF_NAME_ANNOTATION = "org.opencontainers.image.ref.name";
 /** Annotation of a layer: the file name that it was made from (image-spec, annotations.md). */
 export const TITLE_ANNOTATION = "org.opencontainers.image.title";
 
+/** Annotation: when it was made, by RFC 3339 (image-spec, annotations.md). */
+export const CREATED_ANNOTATION = "org.opencontainers.image.created";
+
 /** Annotation of a layer that ORAS made out of a folder: the layer is an archive of it. */
 export const UNPACK_ANNOTATION = "io.deis.oras.content.unpack";
 
@@ -62,6 +65,24 @@ export function isDigest(text: string): text is Digest {
   const [, algorithm, hex] = /^(sha256|sha512):([0-9a-f]+)$/.exec(text) ?? [];
   return hex !== undefined &&
     hex.length === DIGEST_HEX_LENGTH[algorithm as keyof typeof DIGEST_HEX_LENGTH];
+}
+
+/**
+ * The tag under which a registry without the referrers API keeps the list of what refers to a
+ * manifest (distribution-spec, "Referrers Tag Schema").
+ *
+ * @param digest Of the manifest.
+ * @returns A tag.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.equal(referrersTag(`sha256:${"0".repeat(64)}`), `sha256-${"0".repeat(64)}`);
+ * ```
+ */
+export function referrersTag(digest: Digest): string {
+  const [algorithm = "", hex = ""] = digest.split(":");
+  return `${algorithm}-${hex.slice(0, 64)}`;
 }
 
 /** The running hash for a digest's algorithm. */
@@ -123,6 +144,8 @@ export interface Descriptor {
   readonly size: number;
   /** The content itself in base64, where it is small and its author has put it in. */
   readonly data?: string | undefined;
+  /** What the content is about, where it is a manifest and somebody says so. */
+  readonly artifactType?: string | undefined;
   /** What else its author says. */
   readonly annotations?: Readonly<Record<string, string>> | null | undefined;
   /** Which machines an index's entry is for. */
@@ -130,6 +153,7 @@ export interface Descriptor {
     | {
       readonly architecture?: string | undefined;
       readonly os?: string | undefined;
+      readonly variant?: string | undefined;
     }
     | null
     | undefined;
@@ -140,23 +164,35 @@ const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.object({
   digest: digestSchema,
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   data: v.fallback(v.optional(v.string()), undefined),
+  artifactType: v.fallback(v.optional(v.string()), undefined),
   annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
   platform: v.optional(v.nullable(v.object({
     architecture: v.optional(v.string()),
     os: v.optional(v.string()),
+    variant: v.optional(v.string()),
   }))),
 });
+
+/** What an author says is no reason to refuse a firmware: what is no annotation is none. */
+const annotationsSchema = v.fallback(
+  v.optional(v.nullable(v.record(v.string(), v.string()))),
+  undefined,
+);
 
 const manifestSchema = v.object({
   mediaType: v.optional(v.string()),
   config: descriptorSchema,
   layers: v.optional(v.nullable(v.array(descriptorSchema))),
+  annotations: annotationsSchema,
 });
 
 const indexSchema = v.object({
   mediaType: v.optional(v.string()),
   manifests: v.array(descriptorSchema),
+  annotations: annotationsSchema,
 });
+
+const referrersSchema = v.object({ manifests: v.array(v.unknown()) });
 
 /** A manifest or index as somebody delivered it: not verified. */
 export interface DeliveredManifest {
@@ -176,6 +212,8 @@ export interface ImageManifest {
   readonly config: Descriptor;
   /** Its content, in order. */
   readonly layers: readonly Descriptor[];
+  /** What its author says of it. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** An image index: several manifests under one name (image-spec, image-index.md). */
@@ -184,6 +222,8 @@ export interface ImageIndex {
   readonly kind: "index";
   /** Its manifests, in order. */
   readonly manifests: readonly Descriptor[];
+  /** What its author says of it. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /**
@@ -206,13 +246,14 @@ export function parseManifest(
     (!isManifestType(type) && "manifests" in document);
   if (isIndex) {
     const index = check(indexSchema, document, "image index");
-    return { kind: "index", manifests: index.manifests };
+    return { kind: "index", manifests: index.manifests, annotations: index.annotations ?? {} };
   }
   if (document.schemaVersion === 1) {
     throw new ServiceError("artifact-invalid", "Manifest is of Docker's schema 1, want schema 2");
   }
   const manifest = check(manifestSchema, document, "image manifest");
-  return { kind: "manifest", config: manifest.config, layers: manifest.layers ?? [] };
+  const { config, layers, annotations } = manifest;
+  return { kind: "manifest", config, layers: layers ?? [], annotations: annotations ?? {} };
 }
 
 /**
@@ -223,7 +264,24 @@ export function parseManifest(
  * @throws {ServiceError} `artifact-invalid` where it is none.
  */
 export function parseIndex(bytes: Uint8Array): ImageIndex {
-  return { kind: "index", ...check(indexSchema, parseJson(bytes), "image index") };
+  const { manifests, annotations } = check(indexSchema, parseJson(bytes), "image index");
+  return { kind: "index", manifests, annotations: annotations ?? {} };
+}
+
+/**
+ * Reads a list of referrers, which is an image index (distribution-spec, "Listing Referrers"). Who
+ * may push may add to it: entries that make no sense do not spoil the others.
+ *
+ * @param bytes The list.
+ * @returns The entries that make sense.
+ * @throws {ServiceError} `artifact-invalid` where it is none.
+ */
+export function parseReferrers(bytes: Uint8Array): readonly Descriptor[] {
+  const { manifests } = check(referrersSchema, parseJson(bytes), "list of referrers");
+  return manifests.flatMap((entry) => {
+    const result = v.safeParse(descriptorSchema, entry);
+    return result.success ? [result.output] : [];
+  });
 }
 
 function isManifestType(type: string | undefined): boolean {

@@ -6,12 +6,24 @@
  * @module
  */
 import { join } from "node:path";
+import { CHROMIUM_PROGRAM } from "./helpers/browser.ts";
 import { exists } from "./helpers/cache.ts";
 import { debianTool } from "./helpers/debian.ts";
 import { subjectCommand } from "./helpers/subject.ts";
 
-/** Debian's packages with the real servers and clients; a test asks `debianTool` for its own. */
-const PACKAGES = ["docker-registry", "skopeo", "chromium"];
+/**
+ * Debian's packages with the real servers and clients, and a program of each; a test asks
+ * `debianTool` for its own.
+ */
+const PACKAGES = {
+  "docker-registry": "docker-registry",
+  skopeo: "skopeo",
+  rauc: "rauc",
+  swupdate: "swupdate",
+  mosquitto: "mosquitto",
+  "mosquitto-clients": "mosquitto_sub",
+  chromium: CHROMIUM_PROGRAM,
+};
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");
 
@@ -21,8 +33,8 @@ function say(line: string): void {
 
 /** Brings all that takes long or may fail before the first test, which then finds it in place. */
 async function prepare(): Promise<void> {
-  for (const name of PACKAGES) {
-    const tool = await debianTool(name, { announce: say });
+  for (const [name, binary] of Object.entries(PACKAGES)) {
+    const tool = await debianTool(name, { binary, announce: say });
     if ("skip" in tool) say(`Tests that need "${name}" are skipped: ${tool.skip}`);
   }
   await subjectCommand();

@@ -9,6 +9,8 @@ import type { LogFormat, LogLevel } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
 import { type EdgeConfig, resolveEdge } from "./edge.ts";
+import { type CosignConfig, resolveCosign } from "./cosign.ts";
+import { type MqttConfig, resolveMqtt } from "./mqtt.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
 import { type FileAccess, invalid } from "./usage.ts";
@@ -23,6 +25,8 @@ export interface Config {
   readonly source: RegistryConfig | LayoutConfig;
   /** What precedes a device id in a repository's name, without the slash at the end. */
   readonly repositoryPrefix: string;
+  /** How firmware must be signed; it need not be without. */
+  readonly cosign: CosignConfig | undefined;
   /** Where devices are answered. */
   readonly listen: ListenAddress;
   /** Where metrics are served. */
@@ -47,10 +51,14 @@ export interface Config {
   readonly noDowngrade: boolean;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** Whose pages may read answers in a browser; `*` for all. */
+  readonly corsOrigins: readonly string[];
   /** What registries' webhooks have to know; everybody may send some without. */
   readonly webhookSecret: string | undefined;
   /** How devices are met. */
   readonly edge: EdgeConfig;
+  /** Where firmware is announced; nowhere without. */
+  readonly mqtt: MqttConfig | undefined;
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
@@ -103,6 +111,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
       (cacheDirectory === undefined ? MEMORY_CACHE_BYTES : DISK_CACHE_BYTES),
     source: resolveSource(values, input),
     repositoryPrefix: resolvePrefix(values),
+    cosign: resolveCosign(values, input),
     listen: values.listenAddr,
     metricsListen: values.metricsListenAddr,
     cacheSize: values.cacheSize,
@@ -113,8 +122,10 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     idleMs: values.idleTimeout,
     noDowngrade: values.noDowngrade,
     maxFirmwareBytes: values.maxFirmwareSize,
+    corsOrigins: values.corsOrigin,
     webhookSecret: resolveWebhookSecret(values, input),
     edge: resolveEdge(values),
+    mqtt: resolveMqtt(values, input),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

@@ -81,6 +81,50 @@ export const SETTINGS = {
       "folder of OCI image layouts, one per device, to read firmware from instead of a registry",
     kind: kinds.path,
   },
+  cosignPubKeyPath: {
+    value: "path",
+    help:
+      "public key that firmware must be signed with, or a folder of such .pub files; any counts",
+    kind: kinds.path,
+    isList: true,
+  },
+  cosignAnnotation: {
+    value: "name=value",
+    help: "what every signature must note; {device} stands for the device's id",
+    kind: kinds.assignment,
+    isList: true,
+  },
+  cosignMinSignatures: {
+    value: "signers",
+    help: "how many different keys or identities must have signed",
+    kind: kinds.wholeNumber("signers", { min: 1, max: 16 }),
+    default: "1",
+  },
+  cosignRequireVersion: {
+    help: "whether the version must be signed, too, and stay the same firmware",
+    kind: kinds.boolean,
+    default: "false",
+  },
+  cosignCertificateIdentity: {
+    value: "identity",
+    help: "whose certificates count without a key, such as an e-mail address or a workflow's URL",
+    kind: kinds.text,
+  },
+  cosignCertificateIdentityRegexp: {
+    value: "expression",
+    help: "whose certificates count without a key: the whole identity must match",
+    kind: kinds.wholeMatch,
+  },
+  cosignCertificateOidcIssuer: {
+    value: "url",
+    help: "who must have told the identity to the certificate authority, exactly",
+    kind: kinds.text,
+  },
+  cosignTrustedRootPath: {
+    value: "path",
+    help: "Sigstore's trusted root (trusted_root.json), for signatures without a key",
+    kind: kinds.path,
+  },
   listenAddr: {
     value: "address",
     help: "where devices are answered",
@@ -149,6 +193,12 @@ export const SETTINGS = {
     kind: kinds.duration({ minMs: 100 }),
     default: "60s",
   },
+  corsOrigin: {
+    value: "origin",
+    help: "whose pages may read answers in a browser, to flash from there: an origin, or *",
+    kind: kinds.origin,
+    isList: true,
+  },
   maxDownloads: {
     value: "downloads",
     help: "how many run at once; other devices are told when to come back",
@@ -169,6 +219,63 @@ export const SETTINGS = {
     value: "path",
     help: "file of the tokens and passwords of devices, one a line; without it, none is asked for",
     kind: kinds.path,
+  },
+  mqttUrl: {
+    value: "url",
+    help: "MQTT broker to announce firmware at; nothing is announced without",
+    kind: kinds.mqttUrl,
+  },
+  mqttUsername: {
+    value: "name",
+    help: "user of the broker; anonymous without",
+    kind: kinds.text,
+  },
+  mqttPassword: {
+    value: "secret",
+    help: "password of the broker's user",
+    kind: kinds.text,
+    isSecret: true,
+  },
+  mqttPasswordFile: {
+    value: "path",
+    help: "file that holds the password of the broker's user",
+    kind: kinds.path,
+  },
+  mqttTopic: {
+    value: "topic",
+    help: "what precedes the device id in a topic; empty makes topics that begin with a slash",
+    kind: kinds.mqttTopic,
+  },
+  mqttProtocol: {
+    value: "version",
+    help: "MQTT version; after 5 comes 3.1.1 where the broker does not know it",
+    kind: kinds.oneOf(["5", "3.1.1"]),
+    default: "5",
+  },
+  mqttCaCertPath: {
+    value: "path",
+    help: "PEM file of a private certificate authority to trust for the broker; makes it TLS",
+    kind: kinds.path,
+  },
+  mqttClientCertPath: {
+    value: "path",
+    help: "PEM file of the certificate that the broker knows us by; the key must be given, too",
+    kind: kinds.path,
+  },
+  mqttClientKeyPath: {
+    value: "path",
+    help: "PEM file of the key to that certificate",
+    kind: kinds.path,
+  },
+  publicUrl: {
+    value: "url",
+    help: "where devices reach this service; announcements then say where the firmware is",
+    kind: kinds.publicUrl,
+  },
+  homeassistantDiscoveryPrefix: {
+    value: "topic",
+    help: "topic below which Home Assistant finds devices, usually homeassistant; off without",
+    kind: kinds.mqttTopic,
   },
   logLevel: {
     value: "level",

@@ -158,6 +158,31 @@ export const listenAddress: ValueKind<ListenAddress> = {
   },
 };
 
+/** A name and a value, parted by the first `=`. */
+export const assignment: ValueKind<readonly [name: string, value: string]> = {
+  takes: "name=value",
+  parse: (text) => {
+    const [, name, value] = /^([^=]+)=([^]*)$/.exec(text) ?? [];
+    if (name === undefined || value === undefined) throw new RangeError("no assignment");
+    return [name, value];
+  },
+};
+
+/** A regular expression of JavaScript's that matches a text from its beginning to its end. */
+export const wholeMatch: ValueKind<RegExp> = {
+  takes: "a regular expression such as https://ci\\.example\\.com/.+",
+  parse: (value) => {
+    try {
+      // By itself first: "a)|(?:b" would be valid between the anchors, and not be anchored.
+      new RegExp(value);
+      if (value !== "") return new RegExp(`^(?:${value})$`);
+    } catch {
+      // Said below.
+    }
+    throw new RangeError("not a regular expression");
+  },
+};
+
 /** A registry's address as it is written: the scheme may be missing. */
 export const registryUrl: ValueKind<string> = {
   takes: "https://host[:port], http://host[:port] or host[:port], a path may follow, " +
@@ -172,9 +197,67 @@ export const registryUrl: ValueKind<string> = {
   },
 };
 
+/** A broker's address. */
+export const mqttUrl: ValueKind<URL> = {
+  takes: "mqtt://, mqtts://, ws:// or wss:// with host[:port], " +
+    "?client_id=name may follow, and user:password@ may precede the host",
+  parse: (value) => {
+    const url = new URL(value);
+    const { protocol, hostname, username, password, pathname, searchParams, hash } = url;
+    const isWebSocket = ["ws:", "wss:"].includes(protocol);
+    const isPlain = ["", "/"].includes(pathname) &&
+      [...searchParams.keys()].every((name) => name === "client_id");
+    const isBroker = isWebSocket || ["mqtt:", "mqtts:"].includes(protocol) && isPlain;
+    if (!isBroker || hostname === "" || hash !== "") throw new RangeError("not a broker");
+    if (username === "" && password !== "") throw new RangeError("a password of nobody");
+    // Throws for what is not well escaped.
+    decodeURIComponent(username + password);
+    return url;
+  },
+};
+
+/** Leaves room for the longest device id: a topic is 65,535 bytes at most. */
+const TOPIC_MAX_LENGTH = 1000;
+
+/** A topic, or its beginning. */
+export const mqttTopic: ValueKind<string> = {
+  takes: "a topic without + and #",
+  parse: (value) => {
+    if (value.length > TOPIC_MAX_LENGTH || /[+#\0]/.test(value) || !value.isWellFormed()) {
+      throw new RangeError("not a topic");
+    }
+    return value;
+  },
+};
+
+/** Where the service is reached from outside. */
+export const publicUrl: ValueKind<string> = {
+  takes: "https://host[:port] or http://host[:port], a path may follow",
+  parse: (value) => {
+    const url = new URL(value);
+    const isPlain = ["http:", "https:"].includes(url.protocol) && url.username === "" &&
+      url.password === "" && url.search === "" && url.hash === "";
+    if (!isPlain) throw new RangeError("not an address");
+    return url.href;
+  },
+};
+
 function amount(value: string, units: Readonly<Record<string, number>>): number {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)([A-Za-z]+)$/.exec(value) ?? [];
   const factor = Object.hasOwn(units, unit) ? units[unit] : undefined;
   if (factor === undefined) throw new RangeError("no such unit");
   return Math.round(Number(digits) * factor);
 }
+
+/** Where a page comes from, as browsers write it in `Origin` (RFC 6454, 6.2). */
+export const origin: ValueKind<string> = {
+  takes: "an origin such as https://example.com or http://localhost:8000, or * for all",
+  parse: (value) => {
+    if (value === "*") return value;
+    const url = URL.parse(value);
+    const isPlain = url !== null && ["http:", "https:"].includes(url.protocol) &&
+      !url.hostname.includes("*") && [url.origin, `${url.origin}/`].includes(value.toLowerCase());
+    if (!isPlain) throw new RangeError("not an origin");
+    return url.origin;
+  },
+};

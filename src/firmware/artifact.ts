@@ -21,6 +21,8 @@ import {
   TITLE_ANNOTATION,
   UNPACK_ANNOTATION,
 } from "../oci.ts";
+import { keptAnnotations } from "./annotations.ts";
+import { chipAnnotation } from "./chip.ts";
 import type { FirmwareDocument, FirmwareSource } from "./firmware.ts";
 
 /**
@@ -33,12 +35,16 @@ export type LayerForm = "raw" | "archive" | "sniff";
 export interface Artifact {
   /** Manifest, or index and manifest; then the config where the manifest holds it. All verified. */
   readonly documents: readonly FirmwareDocument[];
+  /** Of these the index, where there is one, and the manifest. */
+  readonly manifests: readonly FirmwareDocument[];
   /** Digest of the manifest, or of the index where the reference names one. */
   readonly digest: Digest;
   /** The blob that holds the firmware. */
   readonly layer: Descriptor;
   /** How it holds it. */
   readonly form: LayerForm;
+  /** What its author says of it, bounded. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /**
@@ -62,19 +68,35 @@ export async function resolveArtifact(
   const { content } = top;
   if (content.kind === "manifest") return describe(content, [top]);
   const child = await fetchChild(source, device, content);
-  return describe(child.content, [top, child]);
+  const { platform } = content.manifests.find(({ digest }) => digest === child.digest) ?? {};
+  return describe(child.content, [top, child], platform);
 }
 
-function describe(manifest: ImageManifest, documents: readonly Verified[]): Artifact {
+function describe(
+  manifest: ImageManifest,
+  documents: readonly Verified[],
+  platform?: Descriptor["platform"],
+): Artifact {
   const [top] = documents;
   if (top === undefined) throw new TypeError("An artifact has at least one document");
   const layer = chooseLayer(manifest);
   return {
     documents: [...documents, ...inlineConfig(manifest)],
+    manifests: documents,
     digest: top.digest,
     layer,
     form: layerForm(manifest, layer),
+    annotations: { ...chipAnnotation(platform), ...annotationsOf(layer, documents) },
   };
+}
+
+/** The nearer to the bytes, the more it is meant of them; but a layer's title is a file's name. */
+function annotationsOf(
+  { annotations }: Descriptor,
+  documents: readonly Verified[],
+): Readonly<Record<string, string>> {
+  const { [TITLE_ANNOTATION]: _fileName, ...ofLayer } = annotations ?? {};
+  return keptAnnotations(...documents.map(({ content }) => content.annotations), ofLayer);
 }
 
 /** ORAS's empty config is in its own descriptor. What is not right there is no part of anything. */

@@ -20,16 +20,36 @@ export interface Firmware {
   readonly crc32: number;
   /** SHA-256 of the bytes, in hex. */
   readonly sha256: string;
+  /** MD5 of the bytes, in hex: many devices can check no other. It proves nothing. */
+  readonly md5: string;
+  /** When the device's firmware became this one, to the second, as far as can be told. */
+  readonly modifiedAt: Date;
+  /** What its author says of it, bounded: see `annotations.ts`. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** Gives the bytes of a firmware from their beginning on. */
-export interface FirmwareReader {
+/** A part of a firmware's bytes, by their places from 0 on. */
+export interface ByteRange {
+  /** The first byte. */
+  readonly start: number;
+  /** The one behind the last byte. */
+  readonly end: number;
+}
+
+/** Gives bytes, one after the other. */
+export interface ByteReader {
   /** Whether all bytes were given. */
   readonly isAtEnd: boolean;
   /** The next bytes, at most so many; undefined at the end. */
   read(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Lets go of what is held. */
   close(): void;
+}
+
+/** Gives the bytes of a firmware: all of them, unless it is told otherwise. */
+export interface FirmwareReader extends ByteReader {
+  /** Goes on with these bytes, and ends behind them. They must be there. */
+  seek(range: ByteRange): void;
 }
 
 /** Takes bytes into the store. Nothing is there before it is committed. */
@@ -60,6 +80,8 @@ export interface FirmwareRecord {
   readonly documents: readonly FirmwareDocument[];
   /** The layer, and what it is stored under; undefined where only an earlier record knows. */
   readonly layer: { readonly digest: Digest; readonly sha256: string | undefined };
+  /** The policy that it was verified under; undefined where there was none. */
+  readonly policy?: string | undefined;
 }
 
 /**
@@ -76,8 +98,12 @@ export interface FirmwareStore {
   draft(size: number): Promise<StoreDraft>;
   /** The bytes of a SHA-256, verified; undefined where they are not there. */
   open(sha256: string): Promise<FirmwareReader | undefined>;
-  /** What was kept of a device by an earlier process, and when. */
-  load(device: string): Promise<{ firmware: Firmware; savedAt: Date } | undefined>;
+  /** What was kept of a device by an earlier process, when, and verified under which policy. */
+  load(
+    device: string,
+  ): Promise<
+    { firmware: Firmware; savedAt: Date; policy?: string | undefined } | undefined
+  >;
   /**
    * Keeps what a device is served, in place of what was kept before. False where the content that
    * the record names had to go.
@@ -110,6 +136,46 @@ export interface FirmwareSource {
   openBlob(device: string, blob: Descriptor): Promise<ReadableStream<Uint8Array>>;
 }
 
+/** A firmware that was found, before anything of it is downloaded. */
+export interface FirmwareCandidate {
+  /** The tag that it was found by. */
+  readonly tag: string;
+  /** The version that the tag says. */
+  readonly version: string;
+  /** Index and manifest, or the manifest alone; the bytes of each name the digest of the next. */
+  readonly documents: readonly FirmwareDocument[];
+}
+
+/** Says whether a firmware was released by whom it should be. */
+export interface FirmwareVerifier {
+  /** Names keys and rules. What was verified under another policy is not verified under this one. */
+  readonly policy: string;
+  /**
+   * Verifies a firmware.
+   *
+   * @throws {ServiceError} `signature-invalid` where it is not signed as it should be; `source-*`
+   * where that cannot be told now; `storage-failed` where it cannot be written down.
+   */
+  verify(device: string, candidate: FirmwareCandidate): Promise<void>;
+}
+
+/** What became of a verification: decided, one way or the other, or not possible now. */
+export type VerificationResult = "valid" | "invalid" | "error";
+
+/** How much is known of a firmware that is announced. */
+export interface AnnounceOptions {
+  /** Announces it although it was before: a webhook said so. */
+  readonly always?: boolean;
+  /** Whether the source has just said that it is the newest. @default true */
+  readonly isConfirmed?: boolean;
+}
+
+/** Told which firmware a device may have, to tell the device. Decides by itself what is news. */
+export interface FirmwareNotifier {
+  /** Settles, and never fails, once it will be told whatever happens. Nobody is waited for. */
+  announce(device: string, firmware: Firmware, options?: AnnounceOptions): Promise<void>;
+}
+
 /** Told of what the manager does, for metrics. Devices that are told of exist. */
 export interface FirmwareObserver {
   /** A request was answered with firmware that was there already. */
@@ -118,6 +184,8 @@ export interface FirmwareObserver {
   miss(device: string): void;
   /** So many devices have firmware in the cache now. */
   entries(count: number): void;
+  /** A signature was looked for. */
+  verified(device: string, result: VerificationResult): void;
   /** The source answers, or it does not. */
   sourceUp(isUp: boolean): void;
 }

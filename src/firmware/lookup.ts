@@ -6,16 +6,20 @@
 
 import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { Approval } from "./approval.ts";
 import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
 import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
+import { modificationDate } from "./modification.ts";
 import type {
   Firmware,
   FirmwareName,
+  FirmwareObserver,
   FirmwareRecord,
   FirmwareSource,
   FirmwareStore,
+  FirmwareVerifier,
 } from "./firmware.ts";
 import { rankVersions, type VersionTag } from "./version.ts";
 
@@ -37,8 +41,14 @@ export interface LookupOptions {
   readonly maxFirmwareBytes: number;
   /** Refuses lower versions than before, where that is wanted. */
   readonly guard?: DowngradeGuard | undefined;
+  /** Says who may release firmware; without one everybody may who can push. */
+  readonly verifier?: FirmwareVerifier | undefined;
+  /** Told of verifications. */
+  readonly observer: Pick<FirmwareObserver, "verified">;
   /** Told as soon as the source has answered, however long the download takes then. */
   readonly onAnswer: () => void;
+  /** The time of day. @default the system's */
+  readonly today?: () => Date;
 }
 
 /** Asks the source, each time anew, and verifies what it delivers. */
@@ -48,18 +58,25 @@ export class FirmwareLookup {
   readonly #maxFirmwareBytes: number;
   readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;
+  readonly #approval: Approval;
+  readonly #today: () => Date;
 
   /**
    * Asks nothing yet.
    *
    * @param options Where, how much at most, and who is told.
    */
-  constructor({ source, store, maxFirmwareBytes, guard, onAnswer }: LookupOptions) {
+  constructor(
+    { source, store, maxFirmwareBytes, guard, onAnswer, today = () => new Date(), ...rest }:
+      LookupOptions,
+  ) {
+    this.#approval = new Approval(rest);
     this.#source = source;
     this.#store = store;
     this.#maxFirmwareBytes = maxFirmwareBytes;
     this.#guard = guard;
     this.#onAnswer = onAnswer;
+    this.#today = today;
   }
 
   /**
@@ -117,11 +134,13 @@ export class FirmwareLookup {
       // Another digest is only a reason to look: it is a claim, and may lead nowhere.
     }
     const artifact = await resolveArtifact(this.#source, device, candidate.tag);
+    const policy = await this.#approval.check(device, candidate, artifact);
     if (artifact.digest === known?.digest) {
-      const record = renamed({ ...known, ...candidate }, artifact);
+      const record = { ...renamed({ ...known, ...candidate }, artifact), policy };
       if (await this.#store.save(device, record)) return record.firmware;
     }
-    return await this.#save(device, await this.#fetch(device, candidate, artifact));
+    const record = await this.#fetch(device, candidate, artifact, { known });
+    return await this.#save(device, { ...record, policy });
   }
 
   /**
@@ -135,13 +154,14 @@ export class FirmwareLookup {
    */
   async exact(
     device: string,
-    name: FirmwareName,
+    name: FirmwareName & Partial<Pick<Firmware, "modifiedAt">>,
     { isCurrent = () => false }: { readonly isCurrent?: () => boolean } = {},
   ): Promise<Firmware> {
     try {
       const artifact = await resolveArtifact(this.#source, device, name.digest);
       this.#onAnswer();
-      const record = await this.#fetch(device, name, artifact);
+      const policy = await this.#approval.check(device, name, artifact);
+      const record = { ...await this.#fetch(device, name, artifact, name), policy };
       return isCurrent() ? await this.#save(device, record) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
@@ -153,6 +173,30 @@ export class FirmwareLookup {
     }
   }
 
+  /**
+   * Tells whether a firmware that was verified before needs no further verification.
+   *
+   * @param policy The policy that it was verified under.
+   * @returns Whether it may be served as it is.
+   */
+  trusts(policy: string | undefined): boolean {
+    return this.#approval.policy === undefined || this.#approval.policy === policy;
+  }
+
+  /**
+   * Verifies the signature of a stored firmware under the present policy, and writes that down.
+   *
+   * @param device A device id.
+   * @param firmware What was verified under another policy, or none.
+   * @throws {ServiceError} With any code: it must not be served.
+   */
+  async reverify(device: string, firmware: Firmware): Promise<void> {
+    const artifact = await resolveArtifact(this.#source, device, firmware.digest);
+    this.#onAnswer();
+    const policy = await this.#approval.check(device, firmware, artifact);
+    await this.#save(device, { ...renamed(firmware, artifact), policy });
+  }
+
   async #save(device: string, record: FirmwareRecord): Promise<Firmware> {
     if (await this.#store.save(device, record)) return record.firmware;
     throw new ServiceError("storage-failed", "Firmware does not stay in the store");
@@ -162,8 +206,9 @@ export class FirmwareLookup {
     device: string,
     { tag, version }: VersionTag,
     artifact: Artifact,
+    { known, modifiedAt }: { readonly known?: Firmware | undefined; readonly modifiedAt?: Date },
   ): Promise<FirmwareRecord> {
-    const { digest, layer, form, documents } = artifact;
+    const { digest, layer, form, documents, annotations } = artifact;
     const maxBytes = this.#maxFirmwareBytes;
     // Whether a layer is an archive may show only later, and then it is more than its file.
     const limit = form === "raw" ? maxBytes : maxBytes + ARCHIVE_OVERHEAD_BYTES;
@@ -177,7 +222,10 @@ export class FirmwareLookup {
     const { content, layerSha256 } = await this.#storeTwice(device, options);
     log.info("Fetched firmware", { device, version, tag, digest, size: content.size });
     return {
-      firmware: { tag, version, digest, ...content },
+      firmware: {
+        ...{ tag, version, digest, annotations, ...content },
+        modifiedAt: modifiedAt ?? modificationDate(annotations, { known, today: this.#today() }),
+      },
       documents,
       layer: { digest: layer.digest, sha256: layerSha256 },
     };

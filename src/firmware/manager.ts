@@ -17,10 +17,12 @@ import type { DowngradeGuard } from "./downgrade.ts";
 import type {
   Firmware,
   FirmwareName,
+  FirmwareNotifier,
   FirmwareObserver,
   FirmwareReader,
   FirmwareSource,
   FirmwareStore,
+  FirmwareVerifier,
 } from "./firmware.ts";
 import { HeldFirmware } from "./held.ts";
 import { FirmwareLookup } from "./lookup.ts";
@@ -36,8 +38,12 @@ export interface FirmwareManagerOptions {
   readonly source: FirmwareSource;
   /** Where firmware is kept. */
   readonly store: FirmwareStore;
+  /** Says who may release firmware; without one everybody may who can push. */
+  readonly verifier?: FirmwareVerifier | undefined;
   /** Told of what happens, for metrics. */
   readonly observer: FirmwareObserver;
+  /** Told which firmware devices may have. @default nobody */
+  readonly notifier?: FirmwareNotifier | undefined;
   /** How many devices are kept in memory. */
   readonly cacheSize: number;
   /** How long an answer of the source holds, in milliseconds; 0 asks it each time. */
@@ -161,7 +167,9 @@ export class FirmwareManager {
       const held = this.#held.find(device, name.digest);
       if (held !== undefined) return held;
       // A source that could not be asked for the newest cannot be asked for this one either.
-      if (!isServiceError(error, "firmware-unknown", "artifact-invalid")) throw error;
+      if (!isServiceError(error, "firmware-unknown", "artifact-invalid", "signature-invalid")) {
+        throw error;
+      }
     }
     return this.#held.find(device, name.digest) ?? await this.#fetchAnnounced(device, name);
   }
@@ -273,6 +281,7 @@ export class FirmwareManager {
         cached: this.#cache.entries(),
         refused: this.#refusals.failing(),
         isCached: (device) => this.#cache.peek(device) !== undefined,
+        areSigned: this.#options.verifier !== undefined,
         nowMs,
       }),
     };
@@ -289,7 +298,8 @@ export class FirmwareManager {
       const stored = await this.#store.load(device);
       const entry = this.#cache.peek(device);
       if (stored === undefined || entry !== undefined) return entry;
-      const { firmware, savedAt } = stored;
+      const { firmware, savedAt, policy } = stored;
+      if (!this.#lookup.trusts(policy) && !await this.#reverify(device, firmware)) return undefined;
       // The clock of the wall may have been set back since.
       const ageMs = Math.max(0, Date.now() - savedAt.getTime());
       const savedAtMs = this.#now() - ageMs;
@@ -302,8 +312,27 @@ export class FirmwareManager {
       };
       this.#cache.set(device, loaded);
       this.#observer.entries(this.#cache.size);
+      // The earlier process may have ended before it was told.
+      void this.#options.notifier?.announce(device, firmware, { isConfirmed: false });
       return loaded;
     });
+  }
+
+  /** Keys may have changed since it was written down: then it is verified anew, or not served. */
+  async #reverify(device: string, firmware: Firmware): Promise<boolean> {
+    if (this.#refusals.find(device) !== undefined) return false;
+    try {
+      await this.#ask(() => this.#lookup.reverify(device, firmware));
+      return true;
+    } catch (error) {
+      const level = isServiceError(error, "signature-invalid") ? "warn" : "debug";
+      log[level]("Kept firmware is not served, it was verified under other keys", {
+        device,
+        version: firmware.version,
+        reason: describeError(error),
+      });
+      return false;
+    }
   }
 
   /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */
@@ -365,7 +394,7 @@ export class FirmwareManager {
     });
   }
 
-  async #fetchAnnounced(device: string, name: FirmwareName): Promise<Firmware> {
+  async #fetchAnnounced(device: string, name: FirmwareName & Partial<Firmware>): Promise<Firmware> {
     return await this.#announced.join(`${device}@${name.digest}`, async () => {
       // What went from the store, or was changed there, went with what was written down of it.
       const isCurrent = (): boolean => this.#cache.peek(device)?.firmware.digest === name.digest;
@@ -401,6 +430,8 @@ export class FirmwareManager {
     else this.#cache.update(device, entry);
     this.#refusals.delete(device);
     this.#observer.entries(this.#cache.size);
+    const isNews = newest.digest !== known?.digest || newest.version !== known.version;
+    if (isNews) void this.#options.notifier?.announce(device, newest);
   }
 
   async #forget(

@@ -33,6 +33,8 @@ export interface DeviceStatus {
   readonly confirmedAgoMs: number | undefined;
   /** What hindered the last check; undefined where nothing did. */
   readonly failure: Failure | undefined;
+  /** What its firmware's signature was found to be; undefined where none is asked for. */
+  readonly signature?: "valid" | undefined;
 }
 
 /** How things stand with all of it. */
@@ -76,6 +78,8 @@ export interface KnownDevices {
   readonly refused: Iterable<readonly [device: string, refused: Refused]>;
   /** Whether a device has firmware. */
   readonly isCached: (device: string) => boolean;
+  /** Whether firmware is kept only where its signature is valid. */
+  readonly areSigned: boolean;
   /** Now, by the clock of all of these. */
   readonly nowMs: number;
 }
@@ -87,7 +91,7 @@ export interface KnownDevices {
  * @returns Each device once.
  */
 export function* deviceStatuses(
-  { cached, refused, isCached, nowMs }: KnownDevices,
+  { cached, refused, isCached, areSigned, nowMs }: KnownDevices,
 ): Generator<DeviceStatus> {
   for (const [device, { firmware, sinceMs, confirmedAtMs, failure, retryAtMs }] of cached) {
     yield {
@@ -99,6 +103,7 @@ export function* deviceStatuses(
         agoMs: nowMs - failure.atMs,
         retryInMs: retryAtMs - nowMs,
       }),
+      signature: areSigned ? "valid" : undefined,
     };
   }
   for (const [device, { error, atMs, untilMs }] of refused) {

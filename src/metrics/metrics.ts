@@ -5,6 +5,7 @@
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { VersionLabels } from "./version_labels.ts";
 
 /** Seconds; the Rust OtaFlux has the same, so that its dashboards go on working. */
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -19,7 +20,7 @@ export interface RequestLabels {
   readonly status: number;
 }
 
-/** The service's metrics. Fits what the domain tells (`FirmwareObserver`). */
+/** The service's metrics. Fits what the domain tells (`FirmwareObserver`), and the notifier (`NotifierObserver`). */
 export class Metrics {
   readonly #registry = new Registry();
 
@@ -41,6 +42,13 @@ export class Metrics {
     help: "Devices whose firmware is in the cache.",
     registers: [this.#registry],
   });
+  readonly #verifications = new Counter({
+    name: "firmware_signature_verifications_total",
+    help:
+      "Firmware whose signature was looked for: valid, invalid, or error where it cannot be told.",
+    labelNames: ["device_id", "result"],
+    registers: [this.#registry],
+  });
   readonly #sourceUp = new Gauge({
     name: "registry_up",
     help: "1 while the source of firmware answers, 0 while it cannot be reached.",
@@ -55,6 +63,14 @@ export class Metrics {
   });
   #readStaleness: () => Iterable<readonly [device: string, seconds: number]> = () => [];
 
+  /** Bounded by {@linkcode VersionLabels} for each device. */
+  readonly #polls = new Counter({
+    name: "firmware_device_polls_total",
+    help: "Requests of devices that say which version they run.",
+    labelNames: ["device_id", "version"],
+    registers: [this.#registry],
+  });
+  readonly #versionLabels = new VersionLabels();
   readonly #downloads = new Gauge({
     name: "firmware_downloads_in_progress",
     help: "Downloads of firmware that are under way.",
@@ -65,6 +81,22 @@ export class Metrics {
   readonly #downloadsRefused = new Counter({
     name: "firmware_downloads_refused_total",
     help: "Downloads that were sent away because too many were under way.",
+    registers: [this.#registry],
+  });
+  readonly #mqttConnected = new Gauge({
+    name: "mqtt_connected",
+    help: "1 while the MQTT broker is connected, 0 while it is not, or none is configured.",
+    registers: [this.#registry],
+  });
+  readonly #mqttPublished = new Counter({
+    name: "mqtt_published_total",
+    help: "Notifications that the MQTT broker confirmed, or that failed and are tried again.",
+    labelNames: ["result"],
+    registers: [this.#registry],
+  });
+  readonly #mqttPending = new Gauge({
+    name: "mqtt_pending",
+    help: "Devices whose newest notification waits for the MQTT broker.",
     registers: [this.#registry],
   });
 
@@ -113,12 +145,47 @@ export class Metrics {
   }
 
   /**
+   * Counts a request of a device that says what it runs.
+   *
+   * @param device A device that the source knows.
+   * @param versions What it says that it runs, any text, and what it is offered.
+   */
+  polled(
+    device: string,
+    versions: { readonly running: string; readonly offered: string },
+  ): void {
+    const { label, dropped } = this.#versionLabels.label(device, versions);
+    if (dropped !== undefined) this.#polls.remove({ device_id: device, version: dropped });
+    this.#polls.inc({ device_id: device, version: label });
+  }
+
+  /**
+   * Tells what a device's fleet says that it runs.
+   *
+   * @param device A device id.
+   * @returns Each version with the number of requests that said so, the most frequent first.
+   */
+  reportedVersions(device: string): { readonly version: string; readonly polls: number }[] {
+    return this.#versionLabels.counted(device);
+  }
+
+  /**
    * Sets the size of the cache.
    *
    * @param count How many devices have firmware in the cache now.
    */
   entries(count: number): void {
     this.#entries.set(count);
+  }
+
+  /**
+   * Counts a verification.
+   *
+   * @param device A device that the source knows.
+   * @param result What became of it.
+   */
+  verified(device: string, result: "valid" | "invalid" | "error"): void {
+    this.#verifications.inc({ device_id: device, result });
   }
 
   /**
@@ -151,6 +218,33 @@ export class Metrics {
   /** Counts a download that was sent away because too many were under way. */
   downloadRefused(): void {
     this.#downloadsRefused.inc();
+  }
+
+  /**
+   * Sets whether the MQTT broker is connected.
+   *
+   * @param isConnected Whether it is.
+   */
+  mqttConnected(isConnected: boolean): void {
+    this.#mqttConnected.set(isConnected ? 1 : 0);
+  }
+
+  /**
+   * Counts a notification.
+   *
+   * @param result What became of it.
+   */
+  mqttPublished(result: "confirmed" | "failed"): void {
+    this.#mqttPublished.inc({ result });
+  }
+
+  /**
+   * Sets how many notifications wait.
+   *
+   * @param count How many now.
+   */
+  mqttPending(count: number): void {
+    this.#mqttPending.set(count);
   }
 
   /**

@@ -62,6 +62,11 @@ const WORDS: Readonly<Record<FailureFacts["code"], Words>> = {
     next: "Push the firmware again under a higher version, or delete the tag. " +
       "It is looked at again within five minutes.",
   },
+  "signature-invalid": {
+    title: "the newest firmware is not signed as it should be",
+    next: "Sign it with a key, or as an identity, that the configuration names; its signature is " +
+      "looked for again within five minutes. If nobody of yours has pushed it, find out who has.",
+  },
   "source-refused": {
     title: "access is refused",
     next: "See that the user of --registry-username may read these repositories, " +
@@ -89,6 +94,10 @@ const WORDS: Readonly<Record<FailureFacts["code"], Words>> = {
   "firmware-unknown": {
     title: "there is no firmware",
     next: "Push a firmware under a tag that is a semantic version, such as 1.0.0.",
+  },
+  "firmware-unavailable": {
+    title: "firmware cannot be had for the moment",
+    next: "Wait: devices are told when to come back.",
   },
   "firmware-gone": {
     title: "the firmware was taken away meanwhile",

@@ -35,6 +35,7 @@ function read(args: readonly string[], world: World = {}): Config | string {
       return text;
     },
     isDirectory: (path) => folders.includes(path),
+    listDirectory: () => [],
   });
   if (typeof config === "string" || config.command === "serve") return config;
   assert.fail("No service is configured");
@@ -74,6 +75,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
       timeoutMs: 30_000,
     },
     repositoryPrefix: "",
+    cosign: undefined,
     listen: { hostname: "0.0.0.0", port: 8080 },
     metricsListen: { hostname: "0.0.0.0", port: 9090 },
     cacheSize: 100,
@@ -86,8 +88,10 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     idleMs: 60_000,
     noDowngrade: false,
     maxFirmwareBytes: 268_435_456,
+    corsOrigins: [],
     webhookSecret: undefined,
     edge: { maxDownloads: 200, tls: undefined, deviceTokenFile: undefined },
+    mqtt: undefined,
     logLevel: "info",
     logFormat: "text",
   });
@@ -152,6 +156,10 @@ const VALUES: readonly (readonly [
     ["of /open", "of /sesame"],
   ],
   ["idleTimeout", ["100ms", "2m"], (config) => config.idleMs, [100, 120_000]],
+  ["corsOrigin", ["https://a.example", "*"], ({ corsOrigins }) => corsOrigins, [
+    ["https://a.example"],
+    ["*"],
+  ]],
   ["maxFirmwareSize", ["1", "1GiB"], (config) => config.maxFirmwareBytes, [1, 2 ** 30]],
   ["maxDownloads", ["1", "5000"], (config) => config.edge.maxDownloads, [1, 5000]],
   ["deviceTokenFile", ["/t", "t"], (config) => config.edge.deviceTokenFile, ["/t", "t"]],
@@ -300,6 +308,7 @@ const WRONG: readonly (readonly [keyof typeof SETTINGS, string, RegExp])[] = [
   ["unknownFor", "10", /it takes a duration such as .*, or 0$/],
   ["registryConcurrency", "0", /it takes a whole number of requests from 1 to 1000/],
   ["idleTimeout", "0", /it takes a duration such as/],
+  ["corsOrigin", "example.com", /it takes an origin such as/],
   ["maxFirmwareSize", "1TB", /it takes a size such as/],
   ["maxFirmwareSize", "3GiB", /it takes a size such as .*, 2GiB at most$/],
   ["maxDownloads", "0", /it takes a whole number of downloads from 1 to 100000/],

@@ -31,6 +31,10 @@ const TAKEN: readonly (readonly [string, kinds.ValueKind<unknown>, string, unkno
   ["duration", positive, "2147483647ms", 2 ** 31 - 1],
   ["duration", orZero, "0", 0],
   ["duration", orZero, "0s", 0],
+  ["assignment", kinds.assignment, "channel=stable", ["channel", "stable"]],
+  ["assignment", kinds.assignment, "a.b/c=d=e f", ["a.b/c", "d=e f"]],
+  ["assignment", kinds.assignment, "empty=", ["empty", ""]],
+  ["wholeMatch", kinds.wholeMatch, "ci|cd", /^(?:ci|cd)$/],
   ["bytes", kinds.bytes, "1", 1],
   ["bytes", kinds.bytes, "65536", 65_536],
   ["bytes", kinds.bytes, "2147483648", 2 ** 31],
@@ -68,6 +72,10 @@ const TAKEN: readonly (readonly [string, kinds.ValueKind<unknown>, string, unkno
     "http://registry.example:80/",
     "https://[2001:db8::1]",
   ].map((url) => ["registryUrl", kinds.registryUrl, url, url] as const),
+  ["origin", kinds.origin, "*", "*"],
+  ["origin", kinds.origin, "https://a.example/", "https://a.example"],
+  ["origin", kinds.origin, "HTTP://LocalHost:8000", "http://localhost:8000"],
+  ["origin", kinds.origin, "https://[::1]:8443", "https://[::1]:8443"],
 ];
 
 for (const [name, kind, text, value] of TAKEN) {
@@ -84,6 +92,8 @@ const REFUSED: readonly (readonly [string, kinds.ValueKind<unknown>, readonly st
     kinds.wholeNumber("devices", { min: 1, max: 50 }),
     ["", "0", "51", "-1", "+1", "1.0", "1e1", "0x1", " 1", "٣", "9".repeat(400)],
   ],
+  ["assignment", kinds.assignment, ["", "=", "=value", "name"]],
+  ["wholeMatch", kinds.wholeMatch, ["", "(", "a)|(?:b", "[b-a]"]],
   ["boolean", kinds.boolean, ["", "2", "ja", "y", " true", "truefalse"]],
   [
     "duration",
@@ -170,6 +180,23 @@ const REFUSED: readonly (readonly [string, kinds.ValueKind<unknown>, readonly st
       "registry.example:99999",
       "a b",
       "[::1",
+    ],
+  ],
+  [
+    "origin",
+    kinds.origin,
+    [
+      "",
+      "**",
+      "null",
+      "a.example",
+      "//a.example",
+      "ftp://a.example",
+      "https://a.example/page",
+      "https://a.example?x",
+      "https://user@a.example",
+      "https://*.a.example",
+      "https://a.example, https://b.example",
     ],
   ],
 ];

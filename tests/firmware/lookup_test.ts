@@ -3,7 +3,7 @@ import { ServiceError } from "../../src/errors.ts";
 import { FirmwareLookup } from "../../src/firmware/lookup.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
-import { FakeSource } from "../helpers/fake_source.ts";
+import { FakeSource, Observed } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { storedBytes } from "../helpers/stored.ts";
 
@@ -21,6 +21,7 @@ class Bench {
     source: this.source,
     store: this.store,
     maxFirmwareBytes: 1000,
+    observer: new Observed(),
     onAnswer: () => this.told.push([...this.source.calls]),
   });
 
@@ -80,4 +81,25 @@ Deno.test("FirmwareLookup.exact() finds what is no longer the newest, and tells 
     code: "firmware-gone",
     message: `Firmware 1.0.0 of device '${DEVICE}' is no longer there, ask for the version`,
   });
+});
+
+Deno.test("FirmwareLookup.newest() dates a firmware by its author, and one that follows it later", async () => {
+  const { lookup, source } = new Bench();
+  const first = await lookup.newest(DEVICE, undefined);
+  assert.equal(
+    first.modifiedAt.toISOString(),
+    first.annotations["org.opencontainers.image.created"]
+      ?.replace("Z", ".000Z"),
+  );
+  // Of the same date.
+  source.push(DEVICE, "2.0.0", two);
+  const second = await lookup.newest(DEVICE, first);
+  assert.ok(second.modifiedAt > first.modifiedAt);
+});
+
+Deno.test("FirmwareLookup.exact() leaves the date as it was known", async () => {
+  const { lookup } = new Bench();
+  const known = await lookup.newest(DEVICE, undefined);
+  const modifiedAt = new Date("2020-01-01T00:00:00Z");
+  assert.deepEqual(await lookup.exact(DEVICE, { ...known, modifiedAt }), { ...known, modifiedAt });
 });

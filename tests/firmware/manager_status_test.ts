@@ -4,6 +4,7 @@ import { LONGEST_PAUSE_MS } from "../../src/firmware/backoff.ts";
 import type { DeviceStatus } from "../../src/firmware/status.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
+import { FakeVerifier } from "../helpers/fake_verifier.ts";
 import { ManagerBench, UNKNOWN_MS } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 
@@ -56,6 +57,7 @@ Deno.test("FirmwareManager.status() tells since when a firmware is a device's, a
     servedForMs: 65_000,
     confirmedAgoMs: 5000,
     failure: undefined,
+    signature: undefined,
   });
   bench.source.push(DEVICE, "1.1.0", orasArtifact(firmwareBytes(10, 2)));
   await bench.manager.refresh(DEVICE);
@@ -161,4 +163,21 @@ Deno.test("FirmwareManager.status() counts what had to be fetched again", async 
   (await bench.manager.open(DEVICE, firmware)).close();
   bench.nowMs += 300;
   assert.deepEqual(bench.manager.status().fetchedAgain, { count: 1, lastAgoMs: 300 });
+});
+
+Deno.test("FirmwareManager.status() calls a signature valid where one is asked for, and tells a missing one", async () => {
+  const [one, two] = [1, 2].map((seed) => orasArtifact(firmwareBytes(10, seed)));
+  assert.ok(one && two);
+  const bench = new ManagerBench(DEVICE, { verifier: new FakeVerifier().sign(one.digest) });
+  bench.source.push(DEVICE, "1.0.0", one);
+  await bench.get();
+  assert.equal(deviceOf(bench).signature, "valid");
+  bench.source.push(DEVICE, "1.1.0", two);
+  await assert.rejects(bench.manager.refresh(DEVICE), { code: "signature-invalid" });
+  const { firmware, signature, failure } = deviceOf(bench);
+  assert.deepEqual([firmware?.version, signature, failure?.code], [
+    "1.0.0",
+    "valid",
+    "signature-invalid",
+  ]);
 });

@@ -10,6 +10,9 @@ Deno.test("deviceStatuses() tells once of a device that is refused although it h
     size: 0,
     crc32: 0,
     sha256: "",
+    md5: "",
+    modifiedAt: new Date(0),
+    annotations: {},
   } as const;
   const entry = { firmware, sinceMs: 0, confirmedAtMs: 0, failures: 0, retryAtMs: 0 };
   const refused = { error: new ServiceError("source-refused", "No"), atMs: 0, untilMs: 0 };
@@ -18,6 +21,7 @@ Deno.test("deviceStatuses() tells once of a device that is refused although it h
     cached: [["a", entry]],
     refused: [["a", refused], ["b", refused]],
     isCached: (device) => device === "a",
+    areSigned: false,
     nowMs: 1000,
   })];
   assert.deepEqual(

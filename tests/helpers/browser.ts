@@ -7,10 +7,12 @@
 import { type Browser, chromium } from "playwright-core";
 import { type DebianTool, debianTool, type Unavailable } from "./debian.ts";
 
+/** The program in Debian's package: the script in /usr/bin looks for it where it is installed. */
+export const CHROMIUM_PROGRAM = "../lib/chromium/chromium";
+
 /** The browser's program, or why it cannot be had here. */
 export async function chromiumTool(): Promise<DebianTool | Unavailable> {
-  // Not the script in /usr/bin: it looks for the program where Debian would have installed it.
-  return await debianTool("chromium", { binary: "../lib/chromium/chromium" });
+  return await debianTool("chromium", { binary: CHROMIUM_PROGRAM });
 }
 
 /** Starts the browser; closing it ends its processes. */

@@ -41,6 +41,9 @@ export const SUBJECT_COMMIT = Deno.env.get("OTAFLUX_SUBJECT") === "executable"
 export const SUBJECT_LACKS_ZSTD = Deno.env.get("OTAFLUX_SUBJECT") === "executable" &&
   !Deno.env.get("DENORT_BIN");
 
+/** So is what `ws` needs of `node:https` for an authority of its own. */
+export const SUBJECT_LACKS_PRIVATE_WSS = SUBJECT_LACKS_ZSTD;
+
 /** Hours after its last use that an earlier build is kept: an executable is as large as Deno. */
 const KEPT_HOURS = 1;
 

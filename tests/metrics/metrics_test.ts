@@ -8,10 +8,15 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_cache_hit_total counter",
     "firmware_cache_miss_total counter",
     "firmware_cache_entries gauge",
+    "firmware_signature_verifications_total counter",
     "registry_up gauge",
     "firmware_stale_seconds gauge",
+    "firmware_device_polls_total counter",
     "firmware_downloads_in_progress gauge",
     "firmware_downloads_refused_total counter",
+    "mqtt_connected gauge",
+    "mqtt_published_total counter",
+    "mqtt_pending gauge",
     "http_requests_total counter",
     "http_request_duration_seconds histogram",
     "webhooks_total counter",
@@ -35,6 +40,18 @@ Deno.test("Metrics counts hits and misses by device, and says how many entries t
     `firmware_cache_hit_total{device_id="c"} 1`,
     `firmware_cache_miss_total{device_id="c"} 1`,
     "firmware_cache_entries 2",
+  ]);
+});
+
+Deno.test("Metrics counts verifications by device and result", async () => {
+  const metrics = new Metrics();
+  metrics.verified("a/b", "valid");
+  metrics.verified("a/b", "invalid");
+  metrics.verified("a/b", "invalid");
+  const lines = (await metrics.expose()).split("\n");
+  assert.deepEqual(lines.filter((line) => line.startsWith("firmware_signature")), [
+    'firmware_signature_verifications_total{device_id="a/b",result="valid"} 1',
+    'firmware_signature_verifications_total{device_id="a/b",result="invalid"} 2',
   ]);
 });
 
@@ -82,6 +99,25 @@ Deno.test("Metrics reads each time how many downloads are under way, and counts 
   ]);
 });
 
+Deno.test("Metrics says how it stands with the broker", async () => {
+  const metrics = new Metrics();
+  metrics.mqttConnected(true);
+  metrics.mqttPending(3);
+  metrics.mqttPublished("confirmed");
+  metrics.mqttPublished("confirmed");
+  metrics.mqttPublished("failed");
+  const series = async (): Promise<readonly string[]> =>
+    (await metrics.expose()).split("\n").filter((line) => line.startsWith("mqtt_"));
+  assert.deepEqual(await series(), [
+    "mqtt_connected 1",
+    `mqtt_published_total{result="confirmed"} 2`,
+    `mqtt_published_total{result="failed"} 1`,
+    "mqtt_pending 3",
+  ]);
+  metrics.mqttConnected(false);
+  assert.equal((await series())[0], "mqtt_connected 0");
+});
+
 Deno.test("Metrics counts and times requests by method, path and status", async () => {
   const metrics = new Metrics();
   const labels = { method: "GET", path: "/version", status: 200 };
@@ -117,4 +153,21 @@ Deno.test("Metrics of one service are not those of another", async () => {
   const [one, other] = [new Metrics(), new Metrics()];
   one.hit("a");
   assert.doesNotMatch(await other.expose(), /device_id/);
+});
+
+Deno.test("Metrics counts polls by device and version, a bounded number of them", async () => {
+  const metrics = new Metrics();
+  const poll = (running: string, offered = "2.0.0"): void =>
+    metrics.polled("a/b", { running, offered });
+  poll("1.0.0");
+  poll("v1.0.0");
+  poll("nonsense");
+  for (let minor = 1; minor < 30; minor++) poll(`1.${minor}.0`);
+  poll("2.0.0");
+  const lines = (await metrics.expose()).split("\n")
+    .filter((line) => line.startsWith("firmware_device_polls_total"));
+  assert.equal(lines.length, 21);
+  assert(lines.includes(`firmware_device_polls_total{device_id="a/b",version="2.0.0"} 1`));
+  assert(lines.includes(`firmware_device_polls_total{device_id="a/b",version="other"} 11`));
+  assert(!lines.some((line) => line.includes(`version="1.0.0"`)));
 });

@@ -81,6 +81,11 @@ Deno.test("problemsOf() says once that the registry is away, not for each way to
 for (
   const [code, title, next] of [
     ["artifact-invalid", "the newest artifact is not accepted", /^Push the firmware again/],
+    [
+      "signature-invalid",
+      "the newest firmware is not signed as it should be",
+      /^Sign it with a key/,
+    ],
     ["source-refused", "access is refused", /--registry-username/],
     ["source-invalid", "the answer is none of a registry's", /--registry-url/],
     ["storage-failed", "firmware cannot be stored", /^Make room on the disk/],
