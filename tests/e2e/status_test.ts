@@ -34,10 +34,16 @@ Deno.test("the page tells of devices, of a registry that goes away, and of its r
   });
   assert.match(await pageOf(otaflux), /<h1[^>]*>All is well<[^]*None has asked since the start/);
 
-  assert.equal(await ask(otaflux, "pump"), 200);
+  for (const current of ["1.2.2", "1.2.3", "1.2.3"]) {
+    assert.equal(await ask(otaflux, `pump&current=${current}`), 200);
+  }
   const { problems, devices, source, cache } = await statusOf(otaflux);
   assert.deepEqual(problems, []);
   assert.deepEqual([devices.total, devices.list[0]?.version], [1, "1.2.3"]);
+  assert.deepEqual(devices.list[0]?.reportedVersions, [
+    { version: "1.2.3", polls: 2 },
+    { version: "1.2.2", polls: 1 },
+  ]);
   assert.deepEqual([source.kind, source.name, source.isUp], ["registry", registry.origin, true]);
   assert.deepEqual([cache.kind, cache.bytes], ["memory", 314_159]);
   assert.match(await pageOf(otaflux), />pump<[^]*>1\.2\.3<[^]*>307 KiB</);
@@ -64,4 +70,18 @@ Deno.test("devices cannot reach the page", async () => {
     await response.body?.cancel();
     assert.equal(response.status, 404, path);
   }
+});
+
+Deno.test("the page tells of a broker that cannot be reached", async () => {
+  // Nobody listens on a port that was free a moment ago.
+  const { hostname, port } = ((): Deno.NetAddr => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    return listener.addr;
+  })();
+  await using otaflux = await Otaflux.start({
+    args: ["--layout-dir", "/", "--mqtt-url", `mqtt://${hostname}:${port}`],
+  });
+  const { problems, broker } = await statusOf(otaflux);
+  assert.deepEqual(broker, { isConnected: false, pending: 0 });
+  assert.deepEqual(problems.map(({ code }) => code), ["broker-away"]);
 });
