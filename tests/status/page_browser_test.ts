@@ -137,9 +137,6 @@ const BACKGROUND = "getComputedStyle(document.body).backgroundColor";
 
 Deno.test("The page in a browser", {
   ignore: "skip" in CHROMIUM,
-  // The browser's client keeps timers of its own until the process ends.
-  sanitizeOps: false,
-  sanitizeResources: false,
 }, async (t) => {
   assert.ok(!("skip" in CHROMIUM));
   const browser = await launchChromium(CHROMIUM);
