@@ -6,6 +6,7 @@
  * @module
  */
 import { join } from "node:path";
+import { CHROMIUM_PROGRAM } from "./helpers/browser.ts";
 import { exists } from "./helpers/cache.ts";
 import { debianTool } from "./helpers/debian.ts";
 import { subjectCommand } from "./helpers/subject.ts";
@@ -21,6 +22,7 @@ const PACKAGES = {
   swupdate: "swupdate",
   mosquitto: "mosquitto",
   "mosquitto-clients": "mosquitto_sub",
+  chromium: CHROMIUM_PROGRAM,
 };
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");

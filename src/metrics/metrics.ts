@@ -160,6 +160,16 @@ export class Metrics {
   }
 
   /**
+   * Tells what a device's fleet says that it runs.
+   *
+   * @param device A device id.
+   * @returns Each version with the number of requests that said so, the most frequent first.
+   */
+  reportedVersions(device: string): { readonly version: string; readonly polls: number }[] {
+    return this.#versionLabels.counted(device);
+  }
+
+  /**
    * Sets the size of the cache.
    *
    * @param count How many devices have firmware in the cache now.
