@@ -46,8 +46,14 @@ async function runTests(args: string[], report: string): Promise<number> {
   // With no path given: every test, and every example in the documentation of src.
   const all = paths.includes(true) ? [] : ["--doc", "tests", "src"];
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--frozen", "--trace-leaks", `--junit-path=${report}`, ...args, ...all],
+    args: [
+      ...["test", "-A", "--frozen", "--trace-leaks", "--parallel", `--junit-path=${report}`],
+      ...args,
+      ...all,
+    ],
     cwd: REPOSITORY,
+    // Tests of processes wait more than they compute.
+    env: { DENO_JOBS: Deno.env.get("DENO_JOBS") ?? `${2 * navigator.hardwareConcurrency}` },
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",
