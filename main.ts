@@ -28,8 +28,10 @@ import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
+import type { StoreSeries } from "./src/metrics/store_series.ts";
 import { keepOnly } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
+import type { RequestObserver } from "./src/registry/measure.ts";
 import { createTransport } from "./src/registry/transport.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
@@ -69,9 +71,12 @@ async function main(): Promise<void> {
   });
   const tokens = await readDeviceTokens(config);
   const metrics = new Metrics();
+  metrics.build.set({ version: meta.version, commit: COMMIT || undefined });
+  const store = await createStore(config, metrics.store);
+  metrics.store.observe({ bytes: () => store.bytes, maxBytes: config.cacheMaxBytes });
   const manager = new FirmwareManager({
-    source: createSource(config),
-    store: await createStore(config),
+    source: createSource(config, metrics.registry),
+    store,
     observer: metrics,
     cacheSize: config.cacheSize,
     refreshIntervalMs: config.refreshIntervalMs,
@@ -83,6 +88,7 @@ async function main(): Promise<void> {
     guard: createGuard(config),
   });
   metrics.observeStaleness(() => manager.staleness());
+  metrics.freshness.observe(() => manager.lastCheckSeconds());
   const events = await createEvents(config, async (device) => {
     await manager.refresh(device);
   });
@@ -93,6 +99,7 @@ async function main(): Promise<void> {
   });
   const downloads = new Downloads({ idleMs: config.idleMs, admission });
   metrics.observeDownloads(() => downloads.count);
+  metrics.delivery.observe(() => downloads.sentBytes);
   const router = createRouter({
     manager,
     downloads,
@@ -142,7 +149,7 @@ function configure(): Config | HealthcheckConfig {
   }
 }
 
-function createSource(config: Config): FirmwareSource {
+function createSource(config: Config, observer: RequestObserver): FirmwareSource {
   const { source, repositoryPrefix } = config;
   if (source.kind === "layout") {
     return new LayoutSource({ directory: source.directory, repositoryPrefix });
@@ -154,15 +161,19 @@ function createSource(config: Config): FirmwareSource {
     caCertificates,
     idleMs: timeoutMs,
     userAgent: `OtaFlux/${meta.version}`,
+    observer,
   });
   return new RegistryClient({ url, repositoryPrefix, fetch });
 }
 
-async function createStore(config: Config): Promise<FirmwareStore> {
-  const { cacheDirectory: directory, cacheMaxBytes: maxBytes } = config;
-  if (directory === undefined) return new MemoryStore({ maxBytes });
+async function createStore(
+  { cacheDirectory: directory, cacheMaxBytes: maxBytes }: Config,
+  series: StoreSeries,
+): Promise<FirmwareStore> {
+  const options = { maxBytes, onEviction: () => series.evicted() };
+  if (directory === undefined) return new MemoryStore(options);
   try {
-    return await DiskStore.open({ directory, maxBytes });
+    return await DiskStore.open({ directory, ...options });
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }

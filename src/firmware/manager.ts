@@ -249,6 +249,19 @@ export class FirmwareManager {
     }
   }
 
+  /**
+   * How long ago the source last confirmed the firmware of any device in the cache.
+   *
+   * @returns Seconds; undefined where there is none.
+   */
+  lastCheckSeconds(): number | undefined {
+    let least: number | undefined;
+    for (const [, entry] of this.#cache.entries()) {
+      least = Math.min(least ?? Infinity, this.#ageSeconds(entry));
+    }
+    return least;
+  }
+
   #ageSeconds({ confirmedAtMs }: CacheEntry): number {
     return (this.#now() - confirmedAtMs) / 1000;
   }

@@ -5,6 +5,12 @@
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { BuildSeries } from "./build_series.ts";
+import { DeliverySeries } from "./delivery_series.ts";
+import { FreshnessSeries } from "./freshness_series.ts";
+import { addProcessSeries } from "./process_series.ts";
+import { RegistrySeries } from "./registry_series.ts";
+import { StoreSeries } from "./store_series.ts";
 
 /** Seconds; the Rust OtaFlux has the same, so that its dashboards go on working. */
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -17,6 +23,18 @@ export interface RequestLabels {
   readonly path: string;
   /** The answer's status. */
   readonly status: number;
+}
+
+/** What a series is, without its values. */
+export interface SeriesDescription {
+  /** Its name; a histogram's is without `_bucket`, `_sum` and `_count`. */
+  readonly name: string;
+  /** Whether it counts, measures or sorts into buckets. */
+  readonly type: string;
+  /** The names of its labels. */
+  readonly labels: readonly string[];
+  /** One sentence. */
+  readonly help: string;
 }
 
 /** The service's metrics. Fits what the domain tells (`FirmwareObserver`). */
@@ -88,6 +106,22 @@ export class Metrics {
     labelNames: ["source", "result"],
     registers: [this.#registry],
   });
+
+  /** What is asked of the registry. */
+  readonly registry = new RegistrySeries(this.#registry);
+  /** What is kept. */
+  readonly store = new StoreSeries(this.#registry);
+  /** What devices were sent. */
+  readonly delivery = new DeliverySeries(this.#registry);
+  /** When the source was last heard of. */
+  readonly freshness = new FreshnessSeries(this.#registry);
+  /** What runs. */
+  readonly build = new BuildSeries(this.#registry);
+
+  /** Makes all series; none has a value but those that count from 0. */
+  constructor() {
+    addProcessSeries(this.#registry);
+  }
 
   /** The media type of {@linkcode Metrics.expose}'s text. */
   get contentType(): string {
@@ -182,6 +216,19 @@ export class Metrics {
    */
   expose(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /**
+   * Says which series there are, whether they have values yet or not.
+   *
+   * @returns Each once, in the order in which they are written down.
+   */
+  describe(): readonly SeriesDescription[] {
+    // The library's types leave out a name that it has.
+    type Described = { readonly name: string; readonly type: string; readonly help: string };
+    type Labelled = Described & { readonly labelNames: readonly string[] };
+    return (this.#registry.getMetricsAsArray() as unknown as readonly Labelled[])
+      .map(({ name, type, labelNames, help }) => ({ name, type, labels: labelNames, help }));
   }
 
   /** Anew each time: a device that left the cache is not stale for ever. */

@@ -40,6 +40,8 @@ export interface DiskStoreOptions {
   readonly directory: string;
   /** The most bytes of all blobs together. */
   readonly maxBytes: number;
+  /** Told of each content that has to go. @default nobody */
+  readonly onEviction?: (() => void) | undefined;
 }
 
 /** Keeps firmware over restarts. */
@@ -66,7 +68,8 @@ export class DiskStore implements Disposable {
    * @returns The store.
    * @throws {ServiceError} `storage-failed` where it cannot be written, or another process has it.
    */
-  static async open({ directory, maxBytes }: DiskStoreOptions): Promise<DiskStore> {
+  static async open(options: DiskStoreOptions): Promise<DiskStore> {
+    const { directory, maxBytes, onEviction } = options;
     const own = `${directory}/${OWN_FOLDER}`;
     return await storing(async () => {
       await Deno.mkdir(own, { recursive: true });
@@ -77,6 +80,7 @@ export class DiskStore implements Disposable {
           directory: `${own}/blobs`,
           drafts: `${own}/drafts`,
           maxBytes,
+          onEviction,
           release: (sha256) => store.#release(sha256),
         });
         return store;

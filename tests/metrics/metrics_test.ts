@@ -15,6 +15,21 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "http_requests_total counter",
     "http_request_duration_seconds histogram",
     "webhooks_total counter",
+    "registry_requests_total counter",
+    "registry_request_duration_seconds histogram",
+    "registry_received_bytes_total counter",
+    "firmware_cache_bytes gauge",
+    "firmware_cache_limit_bytes gauge",
+    "firmware_cache_evictions_total counter",
+    "firmware_sent_bytes_total counter",
+    "firmware_last_check_seconds gauge",
+    "otaflux_build_info gauge",
+    "process_cpu_seconds_total counter",
+    "process_start_time_seconds gauge",
+    "process_resident_memory_bytes gauge",
+    "process_heap_bytes gauge",
+    "process_external_memory_bytes gauge",
+    "process_event_loop_lag_seconds gauge",
   ]);
   const helps = [...text.matchAll(/^# HELP \S+ \S.*\.$/gm)];
   assert.equal(helps.length, types.length);
@@ -29,7 +44,7 @@ Deno.test("Metrics counts hits and misses by device, and says how many entries t
   metrics.entries(7);
   metrics.entries(2);
   const lines = (await metrics.expose()).split("\n");
-  const series = lines.filter((line) => line.startsWith("firmware_cache_"));
+  const series = lines.filter((line) => /^firmware_cache_(?:hit|miss|entries)/.test(line));
   assert.deepEqual(series, [
     `firmware_cache_hit_total{device_id="a/b"} 2`,
     `firmware_cache_hit_total{device_id="c"} 1`,
@@ -117,4 +132,17 @@ Deno.test("Metrics of one service are not those of another", async () => {
   const [one, other] = [new Metrics(), new Metrics()];
   one.hit("a");
   assert.doesNotMatch(await other.expose(), /device_id/);
+});
+
+Deno.test("Metrics describes each series that it exposes, with its labels", async () => {
+  const metrics = new Metrics();
+  const text = await metrics.expose();
+  const described = metrics.describe();
+  assert.deepEqual(
+    described.map(({ name, type, help }) => [name, type, help]),
+    [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (.*)$/gm)]
+      .map(([, name, help, type]) => [name, type, help]),
+  );
+  const requests = described.find(({ name }) => name === "http_requests_total");
+  assert.deepEqual(requests?.labels, ["method", "path", "status"]);
 });
