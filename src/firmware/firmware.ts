@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ErrorCode } from "../errors.ts";
 import type { DeliveredManifest, Descriptor, Digest } from "../oci.ts";
 
 /** A verified firmware. Its bytes are in the store, under their SHA-256. */
@@ -120,4 +121,6 @@ export interface FirmwareObserver {
   entries(count: number): void;
   /** The source answers, or it does not. */
   sourceUp(isUp: boolean): void;
+  /** A check of a device ended with an error. */
+  checkFailed(code: ErrorCode): void;
 }

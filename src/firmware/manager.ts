@@ -335,6 +335,7 @@ export class FirmwareManager {
         this.#confirm(device, newest, known);
         return newest;
       } catch (error) {
+        if (isServiceError(error)) this.#observer.checkFailed(error.code);
         if (isServiceError(error, "firmware-unknown")) await this.#forget(device, known, error);
         else this.#fail(device, error);
         throw error;

@@ -1,13 +1,14 @@
 /**
- * The series of when the source was last heard of.
+ * The series of what became of checks.
  *
  * @module
  */
 
-import { Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 
-/** Says how long ago any check succeeded. */
+/** Says how long ago any check succeeded, and how many did not. */
 export class FreshnessSeries {
+  readonly #failures: Counter<"code">;
   #readSeconds: () => number | undefined = () => undefined;
 
   /**
@@ -28,6 +29,21 @@ export class FreshnessSeries {
         if (seconds !== undefined) this.set(seconds);
       },
     });
+    this.#failures = new Counter({
+      name: "firmware_check_failures_total",
+      help: "Checks of devices that were made and failed, by the code of the error.",
+      labelNames: ["code"],
+      registers: [registry],
+    });
+  }
+
+  /**
+   * Counts a check that has failed.
+   *
+   * @param code Why, out of a closed set.
+   */
+  checkFailed(code: string): void {
+    this.#failures.inc({ code });
   }
 
   /**

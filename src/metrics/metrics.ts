@@ -113,7 +113,7 @@ export class Metrics {
   readonly store = new StoreSeries(this.#registry);
   /** What devices were sent. */
   readonly delivery = new DeliverySeries(this.#registry);
-  /** When the source was last heard of. */
+  /** What became of checks. */
   readonly freshness = new FreshnessSeries(this.#registry);
   /** What runs. */
   readonly build = new BuildSeries(this.#registry);
@@ -162,6 +162,15 @@ export class Metrics {
    */
   sourceUp(isUp: boolean): void {
     this.#sourceUp.set(isUp ? 1 : 0);
+  }
+
+  /**
+   * Counts a check that has failed.
+   *
+   * @param code Why, out of a closed set.
+   */
+  checkFailed(code: string): void {
+    this.freshness.checkFailed(code);
   }
 
   /**

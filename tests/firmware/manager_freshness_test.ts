@@ -491,4 +491,7 @@ Deno.test("FirmwareManager.lastCheckSeconds() says when any device was confirmed
   bench.source.failure = new ServiceError("source-unavailable", "Away");
   await assert.rejects(bench.manager.refresh("a"));
   assert.equal(bench.manager.lastCheckSeconds(), 2, "a check that fails is none");
+  assert.deepEqual(bench.observed.failures, ["source-unavailable"]);
+  await assert.rejects(bench.manager.refresh("a"));
+  assert.equal(bench.observed.failures.length, 1, "in a pause nothing is checked");
 });

@@ -23,6 +23,7 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_cache_evictions_total counter",
     "firmware_sent_bytes_total counter",
     "firmware_last_check_seconds gauge",
+    "firmware_check_failures_total counter",
     "otaflux_build_info gauge",
     "process_cpu_seconds_total counter",
     "process_start_time_seconds gauge",

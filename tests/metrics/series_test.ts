@@ -63,6 +63,17 @@ Deno.test("FreshnessSeries says nothing before a check has succeeded", async () 
   assert.deepEqual(await series(metrics, "firmware_last_check_seconds"), []);
 });
 
+Deno.test("FreshnessSeries counts checks that have failed by their code", async () => {
+  const metrics = new Metrics();
+  for (const code of ["storage-failed", "source-refused", "storage-failed"]) {
+    metrics.checkFailed(code);
+  }
+  assert.deepEqual(await series(metrics, "firmware_check_failures_total"), [
+    `firmware_check_failures_total{code="storage-failed"} 2`,
+    `firmware_check_failures_total{code="source-refused"} 1`,
+  ]);
+});
+
 Deno.test("BuildSeries names version and commit, where there is one", async () => {
   for (const [commit, label] of [["abc123", "abc123"], [undefined, ""]] as const) {
     const metrics = new Metrics();
