@@ -121,6 +121,6 @@ export interface FirmwareObserver {
   entries(count: number): void;
   /** The source answers, or it does not. */
   sourceUp(isUp: boolean): void;
-  /** A check of a device ended with an error. */
+  /** A check of a device ended with an error, and not with the answer that there is no firmware. */
   checkFailed(code: ErrorCode): void;
 }

@@ -335,7 +335,6 @@ export class FirmwareManager {
         this.#confirm(device, newest, known);
         return newest;
       } catch (error) {
-        if (isServiceError(error)) this.#observer.checkFailed(error.code);
         if (isServiceError(error, "firmware-unknown")) await this.#forget(device, known, error);
         else this.#fail(device, error);
         throw error;
@@ -396,6 +395,7 @@ export class FirmwareManager {
 
   /** What was verified before goes on being served; the log hears of it once, not at each try. */
   #fail(device: string, error: unknown): void {
+    if (isServiceError(error)) this.#observer.checkFailed(error.code);
     const entry = this.#cache.peek(device);
     if (entry === undefined) {
       this.#refusals.add(device, error);
