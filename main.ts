@@ -18,10 +18,13 @@ import { type Config, type HealthcheckConfig, readConfig } from "./src/config/co
 import { COMMIT_VARIABLE } from "./src/config/settings.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
+import { AcceptedVersions } from "./src/cosign/accepted.ts";
+import { loadPolicy, UnusablePolicy } from "./src/cosign/load.ts";
+import { CosignVerifier } from "./src/cosign/verifier.ts";
 import { describeError } from "./src/errors.ts";
 import { DowngradeGuard } from "./src/firmware/downgrade.ts";
 import { EventQueue } from "./src/events/queue.ts";
-import type { FirmwareSource, FirmwareStore } from "./src/firmware/firmware.ts";
+import type { FirmwareStore, FirmwareVerifier } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
@@ -29,7 +32,7 @@ import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
 import type { StoreSeries } from "./src/metrics/store_series.ts";
-import { keepOnly } from "./src/permissions.ts";
+import { keepOnly, type NeededAccess } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import type { RequestObserver } from "./src/registry/measure.ts";
 import { createTransport } from "./src/registry/transport.ts";
@@ -63,19 +66,17 @@ async function main(): Promise<void> {
     return;
   }
   configureLogging({ level: config.logLevel, format: config.logFormat });
-  const { source, cacheDirectory, edge } = config;
-  keepOnly({
-    read: source.kind === "layout" || cacheDirectory !== undefined || edge.tls !== undefined ||
-      edge.deviceTokenFile !== undefined,
-    write: cacheDirectory !== undefined,
-  });
-  const tokens = await readDeviceTokens(config);
   const metrics = new Metrics();
   metrics.build.set({ version: meta.version, commit: COMMIT || undefined });
+  const source = createSource(config, metrics.registry);
+  const verifier = await createVerifier(config, source);
+  const tokens = await readDeviceTokens(config);
+  keepOnly(accessOf(config));
   const store = await createStore(config, metrics.store);
   metrics.store.observe({ bytes: () => store.bytes, maxBytes: config.cacheMaxBytes });
   const manager = new FirmwareManager({
-    source: createSource(config, metrics.registry),
+    source,
+    verifier,
     store,
     observer: metrics,
     cacheSize: config.cacheSize,
@@ -139,6 +140,7 @@ function configure(): Config | HealthcheckConfig {
       version: COMMIT ? `${meta.version} (commit ${COMMIT})` : meta.version,
       readTextFile: Deno.readTextFileSync,
       isDirectory,
+      listDirectory: (path) => [...Deno.readDirSync(path)].map(({ name }) => name),
     });
     if (typeof config !== "string") return config;
     Deno.stdout.writeSync(new TextEncoder().encode(config));
@@ -149,7 +151,19 @@ function configure(): Config | HealthcheckConfig {
   }
 }
 
-function createSource(config: Config, observer: RequestObserver): FirmwareSource {
+/** What is read and written once all that was configured has been read. */
+function accessOf({ source, cacheDirectory, edge }: Config): NeededAccess {
+  const isReadAgain = edge.tls !== undefined || edge.deviceTokenFile !== undefined;
+  return {
+    read: source.kind === "layout" || cacheDirectory !== undefined || isReadAgain,
+    write: cacheDirectory !== undefined,
+  };
+}
+
+function createSource(
+  config: Pick<Config, "source" | "repositoryPrefix">,
+  observer?: RequestObserver,
+): RegistryClient | LayoutSource {
   const { source, repositoryPrefix } = config;
   if (source.kind === "layout") {
     return new LayoutSource({ directory: source.directory, repositoryPrefix });
@@ -164,6 +178,22 @@ function createSource(config: Config, observer: RequestObserver): FirmwareSource
     observer,
   });
   return new RegistryClient({ url, repositoryPrefix, fetch });
+}
+
+/** Without it everybody may release firmware who may push. */
+async function createVerifier(
+  config: Config,
+  source: RegistryClient | LayoutSource,
+): Promise<FirmwareVerifier | undefined> {
+  const { cosign, cacheDirectory } = config;
+  if (cosign === undefined) return undefined;
+  const accepted = cacheDirectory && `${cacheDirectory}/.otaflux/accepted`;
+  try {
+    const policy = await loadPolicy(cosign);
+    return new CosignVerifier({ source, policy, accepted: new AcceptedVersions(accepted) });
+  } catch (error) {
+    exitWith(error instanceof UnusablePolicy ? EXIT_USAGE : EXIT_FAILURE, describeError(error));
+  }
 }
 
 async function createStore(

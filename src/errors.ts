@@ -12,6 +12,7 @@
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
  * - `downloads-full`: as many downloads are under way as may be.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
+ * - `signature-invalid`: the firmware is not signed as the configuration asks for.
  * - `storage-failed`: the firmware was fetched but cannot be kept, for example on a full disk.
  * - `source-unavailable`: the source cannot be reached, is overloaded or fails.
  * - `source-timeout`: the source made no progress in time.
@@ -25,6 +26,7 @@ export type ErrorCode =
   | "firmware-gone"
   | "downloads-full"
   | "artifact-invalid"
+  | "signature-invalid"
   | "storage-failed"
   | "source-unavailable"
   | "source-timeout"

@@ -64,6 +64,24 @@ export function isDigest(text: string): text is Digest {
     hex.length === DIGEST_HEX_LENGTH[algorithm as keyof typeof DIGEST_HEX_LENGTH];
 }
 
+/**
+ * The tag under which a registry without the referrers API keeps the list of what refers to a
+ * manifest (distribution-spec, "Referrers Tag Schema").
+ *
+ * @param digest Of the manifest.
+ * @returns A tag.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.equal(referrersTag(`sha256:${"0".repeat(64)}`), `sha256-${"0".repeat(64)}`);
+ * ```
+ */
+export function referrersTag(digest: Digest): string {
+  const [algorithm = "", hex = ""] = digest.split(":");
+  return `${algorithm}-${hex.slice(0, 64)}`;
+}
+
 /** The running hash for a digest's algorithm. */
 export class Digester {
   readonly #algorithm: string;
@@ -123,6 +141,8 @@ export interface Descriptor {
   readonly size: number;
   /** The content itself in base64, where it is small and its author has put it in. */
   readonly data?: string | undefined;
+  /** What the content is about, where it is a manifest and somebody says so. */
+  readonly artifactType?: string | undefined;
   /** What else its author says. */
   readonly annotations?: Readonly<Record<string, string>> | null | undefined;
   /** Which machines an index's entry is for. */
@@ -140,6 +160,7 @@ const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.object({
   digest: digestSchema,
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   data: v.fallback(v.optional(v.string()), undefined),
+  artifactType: v.fallback(v.optional(v.string()), undefined),
   annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
   platform: v.optional(v.nullable(v.object({
     architecture: v.optional(v.string()),
@@ -157,6 +178,8 @@ const indexSchema = v.object({
   mediaType: v.optional(v.string()),
   manifests: v.array(descriptorSchema),
 });
+
+const referrersSchema = v.object({ manifests: v.array(v.unknown()) });
 
 /** A manifest or index as somebody delivered it: not verified. */
 export interface DeliveredManifest {
@@ -224,6 +247,22 @@ export function parseManifest(
  */
 export function parseIndex(bytes: Uint8Array): ImageIndex {
   return { kind: "index", ...check(indexSchema, parseJson(bytes), "image index") };
+}
+
+/**
+ * Reads a list of referrers, which is an image index (distribution-spec, "Listing Referrers"). Who
+ * may push may add to it: entries that make no sense do not spoil the others.
+ *
+ * @param bytes The list.
+ * @returns The entries that make sense.
+ * @throws {ServiceError} `artifact-invalid` where it is none.
+ */
+export function parseReferrers(bytes: Uint8Array): readonly Descriptor[] {
+  const { manifests } = check(referrersSchema, parseJson(bytes), "list of referrers");
+  return manifests.flatMap((entry) => {
+    const result = v.safeParse(descriptorSchema, entry);
+    return result.success ? [result.output] : [];
+  });
 }
 
 function isManifestType(type: string | undefined): boolean {

@@ -16,6 +16,7 @@ const STATUSES = {
   "firmware-gone": 503,
   "downloads-full": 503,
   "artifact-invalid": 502,
+  "signature-invalid": 502,
   "storage-failed": 503,
   "source-unavailable": 502,
   "source-timeout": 504,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Argument, Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, type Help, Option } from "commander";
 import { COMMANDS } from "./commands.ts";
 import { completions, isShell, SHELLS } from "./completions.ts";
 import {
@@ -100,6 +100,7 @@ function createProgram(version: string): Command {
     .version(`otaflux ${version}`, "--version", "print the version and end")
     .helpOption("--help", "print this help and end")
     .helpCommand(false)
+    .configureHelp({ formatItem })
     .allowExcessArguments(false)
     .exitOverride();
   return addSettings(program);
@@ -108,6 +109,19 @@ function createProgram(version: string): Command {
 function addSettings(command: Command): Command {
   for (const [key, setting] of settings()) command.addOption(createOption(key, setting));
   return command;
+}
+
+/** Columns of a terminal, and of a flag in it. */
+const HELP_WIDTH = 80;
+const FLAG_WIDTH = 32;
+
+/** A longer flag has a line of its own: as wide as the longest, no room would be left beside it. */
+function formatItem(flag: string, _width: number, description: string, help: Help): string {
+  const margin = FLAG_WIDTH + 4;
+  const lines = help.boxWrap(description, HELP_WIDTH - margin).split("\n");
+  if (flag.length > FLAG_WIDTH) lines.unshift("");
+  return lines.map((line, at) => `${at === 0 ? `  ${flag}` : ""}`.padEnd(margin) + line)
+    .join("\n").replaceAll(/ +$/gm, "");
 }
 
 /** What a flag of these kinds takes, its placeholder says. */
@@ -136,6 +150,8 @@ const RIVALS: Partial<Record<SettingKey, SettingKey>> = {
   layoutDir: "registryUrl",
   registryPassword: "registryPasswordFile",
   registryPasswordFile: "registryPassword",
+  cosignCertificateIdentity: "cosignCertificateIdentityRegexp",
+  cosignCertificateIdentityRegexp: "cosignCertificateIdentity",
 };
 
 function readValues(given: GivenFlags, env: ArgumentsInput["env"]): SettingValues {

@@ -9,6 +9,7 @@ import type { LogFormat, LogLevel } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
 import { type EdgeConfig, resolveEdge } from "./edge.ts";
+import { type CosignConfig, resolveCosign } from "./cosign.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
 import { type FileAccess, invalid } from "./usage.ts";
@@ -23,6 +24,8 @@ export interface Config {
   readonly source: RegistryConfig | LayoutConfig;
   /** What precedes a device id in a repository's name, without the slash at the end. */
   readonly repositoryPrefix: string;
+  /** How firmware must be signed; it need not be without. */
+  readonly cosign: CosignConfig | undefined;
   /** Where devices are answered. */
   readonly listen: ListenAddress;
   /** Where metrics are served. */
@@ -103,6 +106,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
       (cacheDirectory === undefined ? MEMORY_CACHE_BYTES : DISK_CACHE_BYTES),
     source: resolveSource(values, input),
     repositoryPrefix: resolvePrefix(values),
+    cosign: resolveCosign(values, input),
     listen: values.listenAddr,
     metricsListen: values.metricsListenAddr,
     cacheSize: values.cacheSize,

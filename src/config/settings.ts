@@ -81,6 +81,50 @@ export const SETTINGS = {
       "folder of OCI image layouts, one per device, to read firmware from instead of a registry",
     kind: kinds.path,
   },
+  cosignPubKeyPath: {
+    value: "path",
+    help:
+      "public key that firmware must be signed with, or a folder of such .pub files; any counts",
+    kind: kinds.path,
+    isList: true,
+  },
+  cosignAnnotation: {
+    value: "name=value",
+    help: "what every signature must note; {device} stands for the device's id",
+    kind: kinds.assignment,
+    isList: true,
+  },
+  cosignMinSignatures: {
+    value: "signers",
+    help: "how many different keys or identities must have signed",
+    kind: kinds.wholeNumber("signers", { min: 1, max: 16 }),
+    default: "1",
+  },
+  cosignRequireVersion: {
+    help: "whether the version must be signed, too, and stay the same firmware",
+    kind: kinds.boolean,
+    default: "false",
+  },
+  cosignCertificateIdentity: {
+    value: "identity",
+    help: "whose certificates count without a key, such as an e-mail address or a workflow's URL",
+    kind: kinds.text,
+  },
+  cosignCertificateIdentityRegexp: {
+    value: "expression",
+    help: "whose certificates count without a key: the whole identity must match",
+    kind: kinds.wholeMatch,
+  },
+  cosignCertificateOidcIssuer: {
+    value: "url",
+    help: "who must have told the identity to the certificate authority, exactly",
+    kind: kinds.text,
+  },
+  cosignTrustedRootPath: {
+    value: "path",
+    help: "Sigstore's trusted root (trusted_root.json), for signatures without a key",
+    kind: kinds.path,
+  },
   listenAddr: {
     value: "address",
     help: "where devices are answered",

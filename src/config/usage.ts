@@ -16,6 +16,8 @@ export interface FileAccess {
   readonly readTextFile: (path: string) => string;
   /** Tells whether there is a folder. */
   readonly isDirectory: (path: string) => boolean;
+  /** The names of all in a folder, or throws. */
+  readonly listDirectory: (path: string) => readonly string[];
 }
 
 /**
@@ -27,7 +29,11 @@ export interface FileAccess {
  * @returns The text.
  * @throws {UsageError} It cannot be read.
  */
-export function readFile(flag: string, path: string, { readTextFile }: FileAccess): string {
+export function readFile(
+  flag: string,
+  path: string,
+  { readTextFile }: Pick<FileAccess, "readTextFile">,
+): string {
   try {
     return readTextFile(path);
   } catch (error) {

@@ -158,6 +158,31 @@ export const listenAddress: ValueKind<ListenAddress> = {
   },
 };
 
+/** A name and a value, parted by the first `=`. */
+export const assignment: ValueKind<readonly [name: string, value: string]> = {
+  takes: "name=value",
+  parse: (text) => {
+    const [, name, value] = /^([^=]+)=([^]*)$/.exec(text) ?? [];
+    if (name === undefined || value === undefined) throw new RangeError("no assignment");
+    return [name, value];
+  },
+};
+
+/** A regular expression of JavaScript's that matches a text from its beginning to its end. */
+export const wholeMatch: ValueKind<RegExp> = {
+  takes: "a regular expression such as https://ci\\.example\\.com/.+",
+  parse: (value) => {
+    try {
+      // By itself first: "a)|(?:b" would be valid between the anchors, and not be anchored.
+      new RegExp(value);
+      if (value !== "") return new RegExp(`^(?:${value})$`);
+    } catch {
+      // Said below.
+    }
+    throw new RangeError("not a regular expression");
+  },
+};
+
 /** A registry's address as it is written: the scheme may be missing. */
 export const registryUrl: ValueKind<string> = {
   takes: "https://host[:port], http://host[:port] or host[:port], a path may follow, " +

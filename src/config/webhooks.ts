@@ -17,7 +17,7 @@ import { type FileAccess, invalid, readFile } from "./usage.ts";
  */
 export function resolveWebhookSecret(
   { webhookSecretFile: file }: SettingValues,
-  files: FileAccess,
+  files: Pick<FileAccess, "readTextFile">,
 ): string | undefined {
   if (file === undefined) return undefined;
   // Editors and `echo` end a file with a line break that is not meant.

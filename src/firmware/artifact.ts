@@ -33,6 +33,8 @@ export type LayerForm = "raw" | "archive" | "sniff";
 export interface Artifact {
   /** Manifest, or index and manifest; then the config where the manifest holds it. All verified. */
   readonly documents: readonly FirmwareDocument[];
+  /** Of these the index, where there is one, and the manifest. */
+  readonly manifests: readonly FirmwareDocument[];
   /** Digest of the manifest, or of the index where the reference names one. */
   readonly digest: Digest;
   /** The blob that holds the firmware. */
@@ -71,6 +73,7 @@ function describe(manifest: ImageManifest, documents: readonly Verified[]): Arti
   const layer = chooseLayer(manifest);
   return {
     documents: [...documents, ...inlineConfig(manifest)],
+    manifests: documents,
     digest: top.digest,
     layer,
     form: layerForm(manifest, layer),

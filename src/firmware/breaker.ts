@@ -19,6 +19,7 @@ const ANSWERS: readonly ErrorCode[] = [
   "firmware-unknown",
   "firmware-gone",
   "artifact-invalid",
+  "signature-invalid",
   "source-refused",
   "source-invalid",
 ];

@@ -61,6 +61,8 @@ export interface FirmwareRecord {
   readonly documents: readonly FirmwareDocument[];
   /** The layer, and what it is stored under; undefined where only an earlier record knows. */
   readonly layer: { readonly digest: Digest; readonly sha256: string | undefined };
+  /** The policy that it was verified under; undefined where there was none. */
+  readonly policy?: string | undefined;
 }
 
 /**
@@ -77,8 +79,12 @@ export interface FirmwareStore {
   draft(size: number): Promise<StoreDraft>;
   /** The bytes of a SHA-256, verified; undefined where they are not there. */
   open(sha256: string): Promise<FirmwareReader | undefined>;
-  /** What was kept of a device by an earlier process, and when. */
-  load(device: string): Promise<{ firmware: Firmware; savedAt: Date } | undefined>;
+  /** What was kept of a device by an earlier process, when, and verified under which policy. */
+  load(
+    device: string,
+  ): Promise<
+    { firmware: Firmware; savedAt: Date; policy?: string | undefined } | undefined
+  >;
   /**
    * Keeps what a device is served, in place of what was kept before. False where the content that
    * the record names had to go.
@@ -111,6 +117,32 @@ export interface FirmwareSource {
   openBlob(device: string, blob: Descriptor): Promise<ReadableStream<Uint8Array>>;
 }
 
+/** A firmware that was found, before anything of it is downloaded. */
+export interface FirmwareCandidate {
+  /** The tag that it was found by. */
+  readonly tag: string;
+  /** The version that the tag says. */
+  readonly version: string;
+  /** Index and manifest, or the manifest alone; the bytes of each name the digest of the next. */
+  readonly documents: readonly FirmwareDocument[];
+}
+
+/** Says whether a firmware was released by whom it should be. */
+export interface FirmwareVerifier {
+  /** Names keys and rules. What was verified under another policy is not verified under this one. */
+  readonly policy: string;
+  /**
+   * Verifies a firmware.
+   *
+   * @throws {ServiceError} `signature-invalid` where it is not signed as it should be; `source-*`
+   * where that cannot be told now; `storage-failed` where it cannot be written down.
+   */
+  verify(device: string, candidate: FirmwareCandidate): Promise<void>;
+}
+
+/** What became of a verification: decided, one way or the other, or not possible now. */
+export type VerificationResult = "valid" | "invalid" | "error";
+
 /** Told of what the manager does, for metrics. Devices that are told of exist. */
 export interface FirmwareObserver {
   /** A request was answered with firmware that was there already. */
@@ -119,6 +151,8 @@ export interface FirmwareObserver {
   miss(device: string): void;
   /** So many devices have firmware in the cache now. */
   entries(count: number): void;
+  /** A signature was looked for. */
+  verified(device: string, result: VerificationResult): void;
   /** The source answers, or it does not. */
   sourceUp(isUp: boolean): void;
   /** A check of a device ended with an error, and not with the answer that there is no firmware. */

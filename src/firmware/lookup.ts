@@ -6,6 +6,7 @@
 
 import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { Approval } from "./approval.ts";
 import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
 import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
@@ -13,9 +14,11 @@ import type { DowngradeGuard } from "./downgrade.ts";
 import type {
   Firmware,
   FirmwareName,
+  FirmwareObserver,
   FirmwareRecord,
   FirmwareSource,
   FirmwareStore,
+  FirmwareVerifier,
 } from "./firmware.ts";
 import { rankVersions, type VersionTag } from "./version.ts";
 
@@ -37,6 +40,10 @@ export interface LookupOptions {
   readonly maxFirmwareBytes: number;
   /** Refuses lower versions than before, where that is wanted. */
   readonly guard?: DowngradeGuard | undefined;
+  /** Says who may release firmware; without one everybody may who can push. */
+  readonly verifier?: FirmwareVerifier | undefined;
+  /** Told of verifications. */
+  readonly observer: Pick<FirmwareObserver, "verified">;
   /** Told as soon as the source has answered, however long the download takes then. */
   readonly onAnswer: () => void;
 }
@@ -48,13 +55,15 @@ export class FirmwareLookup {
   readonly #maxFirmwareBytes: number;
   readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;
+  readonly #approval: Approval;
 
   /**
    * Asks nothing yet.
    *
    * @param options Where, how much at most, and who is told.
    */
-  constructor({ source, store, maxFirmwareBytes, guard, onAnswer }: LookupOptions) {
+  constructor({ source, store, maxFirmwareBytes, guard, onAnswer, ...rest }: LookupOptions) {
+    this.#approval = new Approval(rest);
     this.#source = source;
     this.#store = store;
     this.#maxFirmwareBytes = maxFirmwareBytes;
@@ -117,11 +126,13 @@ export class FirmwareLookup {
       // Another digest is only a reason to look: it is a claim, and may lead nowhere.
     }
     const artifact = await resolveArtifact(this.#source, device, candidate.tag);
+    const policy = await this.#approval.check(device, candidate, artifact);
     if (artifact.digest === known?.digest) {
-      const record = renamed({ ...known, ...candidate }, artifact);
+      const record = { ...renamed({ ...known, ...candidate }, artifact), policy };
       if (await this.#store.save(device, record)) return record.firmware;
     }
-    return await this.#save(device, await this.#fetch(device, candidate, artifact));
+    const record = await this.#fetch(device, candidate, artifact);
+    return await this.#save(device, { ...record, policy });
   }
 
   /**
@@ -141,7 +152,8 @@ export class FirmwareLookup {
     try {
       const artifact = await resolveArtifact(this.#source, device, name.digest);
       this.#onAnswer();
-      const record = await this.#fetch(device, name, artifact);
+      const policy = await this.#approval.check(device, name, artifact);
+      const record = { ...await this.#fetch(device, name, artifact), policy };
       return isCurrent() ? await this.#save(device, record) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
@@ -151,6 +163,30 @@ export class FirmwareLookup {
         { cause },
       );
     }
+  }
+
+  /**
+   * Tells whether a firmware that was verified before needs no further verification.
+   *
+   * @param policy The policy that it was verified under.
+   * @returns Whether it may be served as it is.
+   */
+  trusts(policy: string | undefined): boolean {
+    return this.#approval.policy === undefined || this.#approval.policy === policy;
+  }
+
+  /**
+   * Verifies the signature of a stored firmware under the present policy, and writes that down.
+   *
+   * @param device A device id.
+   * @param firmware What was verified under another policy, or none.
+   * @throws {ServiceError} With any code: it must not be served.
+   */
+  async reverify(device: string, firmware: Firmware): Promise<void> {
+    const artifact = await resolveArtifact(this.#source, device, firmware.digest);
+    this.#onAnswer();
+    const policy = await this.#approval.check(device, firmware, artifact);
+    await this.#save(device, { ...renamed(firmware, artifact), policy });
   }
 
   async #save(device: string, record: FirmwareRecord): Promise<Firmware> {

@@ -21,6 +21,7 @@ import type {
   FirmwareReader,
   FirmwareSource,
   FirmwareStore,
+  FirmwareVerifier,
 } from "./firmware.ts";
 import { HeldFirmware } from "./held.ts";
 import { FirmwareLookup } from "./lookup.ts";
@@ -35,6 +36,8 @@ export interface FirmwareManagerOptions {
   readonly source: FirmwareSource;
   /** Where firmware is kept. */
   readonly store: FirmwareStore;
+  /** Says who may release firmware; without one everybody may who can push. */
+  readonly verifier?: FirmwareVerifier | undefined;
   /** Told of what happens, for metrics. */
   readonly observer: FirmwareObserver;
   /** How many devices are kept in memory. */
@@ -159,7 +162,9 @@ export class FirmwareManager {
       const held = this.#held.find(device, name.digest);
       if (held !== undefined) return held;
       // A source that could not be asked for the newest cannot be asked for this one either.
-      if (!isServiceError(error, "firmware-unknown", "artifact-invalid")) throw error;
+      if (!isServiceError(error, "firmware-unknown", "artifact-invalid", "signature-invalid")) {
+        throw error;
+      }
     }
     return this.#held.find(device, name.digest) ?? await this.#fetchAnnounced(device, name);
   }
@@ -273,7 +278,8 @@ export class FirmwareManager {
       const stored = await this.#store.load(device);
       const entry = this.#cache.peek(device);
       if (stored === undefined || entry !== undefined) return entry;
-      const { firmware, savedAt } = stored;
+      const { firmware, savedAt, policy } = stored;
+      if (!this.#lookup.trusts(policy) && !await this.#reverify(device, firmware)) return undefined;
       // The clock of the wall may have been set back since.
       const ageMs = Math.max(0, Date.now() - savedAt.getTime());
       const loaded = { firmware, confirmedAtMs: this.#now() - ageMs, failures: 0, retryAtMs: 0 };
@@ -281,6 +287,23 @@ export class FirmwareManager {
       this.#observer.entries(this.#cache.size);
       return loaded;
     });
+  }
+
+  /** Keys may have changed since it was written down: then it is verified anew, or not served. */
+  async #reverify(device: string, firmware: Firmware): Promise<boolean> {
+    if (this.#refusals.find(device) !== undefined) return false;
+    try {
+      await this.#ask(() => this.#lookup.reverify(device, firmware));
+      return true;
+    } catch (error) {
+      const level = isServiceError(error, "signature-invalid") ? "warn" : "debug";
+      log[level]("Kept firmware is not served, it was verified under other keys", {
+        device,
+        version: firmware.version,
+        reason: describeError(error),
+      });
+      return false;
+    }
   }
 
   /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */

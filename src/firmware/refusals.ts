@@ -71,6 +71,7 @@ export class Refusals {
         error,
         "firmware-unknown",
         "artifact-invalid",
+        "signature-invalid",
         "source-refused",
         "source-invalid",
       )

@@ -15,9 +15,14 @@ import {
   isDigest,
   MANIFEST_LIMIT_BYTES,
   parseIndex,
+  parseReferrers,
   REF_NAME_ANNOTATION,
+  referrersTag,
 } from "../oci.ts";
 import { repositoryOf } from "../repository.ts";
+
+/** More entries without a tag are not looked into: each costs reading a file. */
+const UNTAGGED_LIMIT = 1000;
 
 /** Options of {@linkcode LayoutSource}. */
 export interface LayoutSourceOptions {
@@ -120,6 +125,28 @@ export class LayoutSource {
     }
   }
 
+  /**
+   * What refers to a manifest, such as its signatures. ORAS keeps it in `index.json` without a tag;
+   * what was copied from a registry without the referrers API has the tag that stands in for it.
+   *
+   * @param device A device id.
+   * @param digest Of the manifest.
+   * @returns Descriptors of manifests; none where there are none.
+   * @throws {ServiceError} `firmware-unknown` where there is no layout, or `source-*`.
+   */
+  async listReferrers(device: string, digest: Digest): Promise<readonly Descriptor[]> {
+    const { manifests } = await this.#readIndex(device);
+    const list = manifests.findLast((entry) => tagOf(entry) === referrersTag(digest));
+    const bytes = list && await readFile(this.#blobPath(device, list.digest));
+    const referrers = bytes === undefined ? [] : readReferrers(bytes);
+    const untagged = manifests.filter((entry) => tagOf(entry) === undefined);
+    for (const entry of untagged.slice(0, UNTAGGED_LIMIT)) {
+      const manifest = await readFile(this.#blobPath(device, entry.digest));
+      if (manifest !== undefined && subjectOf(manifest) === digest) referrers.push(entry);
+    }
+    return referrers;
+  }
+
   /** Where a tag stands several times the last entry counts, as ORAS reads it. */
   async #resolve(device: string, tag: string): Promise<Descriptor> {
     const index = await this.#readIndex(device);
@@ -164,6 +191,24 @@ export class LayoutSource {
 function tagOf({ annotations }: Descriptor): string | undefined {
   const name = annotations?.[REF_NAME_ANNOTATION];
   return name?.includes("/") ? name.slice(name.lastIndexOf(":") + 1) : name;
+}
+
+function readReferrers(bytes: Uint8Array): Descriptor[] {
+  try {
+    return [...parseReferrers(bytes)];
+  } catch (cause) {
+    throw new ServiceError("source-invalid", "Cannot read the layout's referrers", { cause });
+  }
+}
+
+/** The digest of what a manifest is about (image-spec, manifest.md, "subject"). */
+function subjectOf(manifest: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(manifest))?.subject?.digest;
+  } catch {
+    // Whatever it is, it refers to nothing.
+    return undefined;
+  }
 }
 
 /** A file's bytes; undefined where there is no such file. */

@@ -59,6 +59,13 @@ export class Metrics {
     help: "Devices whose firmware is in the cache.",
     registers: [this.#registry],
   });
+  readonly #verifications = new Counter({
+    name: "firmware_signature_verifications_total",
+    help:
+      "Firmware whose signature was looked for: valid, invalid, or error where it cannot be told.",
+    labelNames: ["device_id", "result"],
+    registers: [this.#registry],
+  });
   readonly #sourceUp = new Gauge({
     name: "registry_up",
     help: "1 while the source of firmware answers, 0 while it cannot be reached.",
@@ -153,6 +160,16 @@ export class Metrics {
    */
   entries(count: number): void {
     this.#entries.set(count);
+  }
+
+  /**
+   * Counts a verification.
+   *
+   * @param device A device that the source knows.
+   * @param result What became of it.
+   */
+  verified(device: string, result: "valid" | "invalid" | "error"): void {
+    this.#verifications.inc({ device_id: device, result });
   }
 
   /**

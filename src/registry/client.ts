@@ -7,7 +7,7 @@
  */
 
 import * as v from "valibot";
-import { ServiceError } from "../errors.ts";
+import { isServiceError, ServiceError } from "../errors.ts";
 import {
   type DeliveredManifest,
   type Descriptor,
@@ -15,6 +15,8 @@ import {
   isDigest,
   MANIFEST_LIMIT_BYTES,
   MANIFEST_MEDIA_TYPES,
+  parseReferrers,
+  referrersTag,
 } from "../oci.ts";
 import { repositoryOf } from "../repository.ts";
 import type { Fetch } from "./fetch.ts";
@@ -35,6 +37,12 @@ const TAGS_LIMIT = 250_000;
 
 /** A tag of the distribution-spec's grammar; what else a list holds is none, whatever its length. */
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+
+/** More pages of referrers are not read: nobody signs so often, but anybody who may push can add. */
+const REFERRER_PAGES_LIMIT = 4;
+
+/** Answers of registries that do not have the referrers API; 404 is the specification's. */
+const HAS_NO_REFERRERS_API = [400, 404, 405, 501];
 
 /** Answers to HEAD on a manifest after which GET may still tell more. */
 const HEAD_SAYS_NOTHING = [400, 404, 405, 501];
@@ -192,6 +200,55 @@ export class RegistryClient {
     return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
   }
 
+  /**
+   * What refers to a manifest, such as its signatures: by the referrers API, or by the tag that
+   * stands in for it where the registry does not have it.
+   *
+   * @param device A device id.
+   * @param digest Of the manifest.
+   * @returns Descriptors of manifests, which anybody may have pushed; none where there are none.
+   * @throws {ServiceError} `source-*`
+   * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
+   */
+  async listReferrers(device: string, digest: Digest): Promise<readonly Descriptor[]> {
+    const repository = repositoryOf(device, this.#prefix);
+    const action = `list referrers of "${repository}@${digest}"`;
+    const referrers: Descriptor[] = [];
+    let url: URL | undefined = this.#url(repository, `referrers/${digest}`);
+    for (let page = 0; url !== undefined && page < REFERRER_PAGES_LIMIT; page++) {
+      const response: Response = await this.#fetch(url.href, {
+        method: "GET",
+        headers: { accept: MANIFEST_MEDIA_TYPES.ociIndex },
+        scope: pullScope(repository),
+        kind: "referrers",
+        documentLimitBytes: MANIFEST_LIMIT_BYTES,
+      });
+      if (page === 0 && HAS_NO_REFERRERS_API.includes(response.status)) {
+        await response.body?.cancel();
+        return await this.#listReferrersByTag(device, digest);
+      }
+      await ensureOk(response, action);
+      const next = nextLink(response.headers.get("link"));
+      referrers.push(...readReferrers(
+        await readBytes(response, { action, limit: MANIFEST_LIMIT_BYTES }),
+        action,
+      ));
+      url = next === undefined ? undefined : this.#checkNext(next, url, action);
+    }
+    return referrers;
+  }
+
+  async #listReferrersByTag(device: string, digest: Digest): Promise<readonly Descriptor[]> {
+    const tag = referrersTag(digest);
+    try {
+      const { bytes } = await this.fetchManifest(device, tag);
+      return readReferrers(bytes, `list referrers by the tag "${tag}"`);
+    } catch (error) {
+      if (isServiceError(error, "firmware-unknown")) return [];
+      throw error;
+    }
+  }
+
   /** Some registries refuse a page that is larger than they like instead of giving a smaller one. */
   async #fetchTagPage(url: URL, repository: string): Promise<Response> {
     const init = {
@@ -239,6 +296,14 @@ export class RegistryClient {
 
 function pullScope(repository: string): string {
   return `repository:${repository}:pull`;
+}
+
+function readReferrers(bytes: Uint8Array, action: string): readonly Descriptor[] {
+  try {
+    return parseReferrers(bytes);
+  } catch (cause) {
+    throw new ServiceError("source-invalid", `Cannot ${action}: the answer is no list`, { cause });
+  }
 }
 
 function claimedDigest({ headers }: Response): Digest | undefined {

@@ -127,15 +127,20 @@ export class DiskStore implements Disposable {
    * Reads what is known of a device.
    *
    * @param device A device id.
-   * @returns Its firmware, and when that was written down; undefined where there is none whole.
+   * @returns Its firmware, when that was written down, and verified under which policy; undefined
+   * where there is none whole.
    */
-  async load(device: string): Promise<{ firmware: StoredFirmware; savedAt: Date } | undefined> {
+  async load(
+    device: string,
+  ): Promise<
+    { firmware: StoredFirmware; savedAt: Date; policy: string | undefined } | undefined
+  > {
     const path = `${this.#layout(device)}/index.json`;
     try {
       const { mtime } = await Deno.stat(path);
       const index = parseIndex(await Deno.readTextFile(path));
       if (index === undefined) return undefined;
-      const { layer, ...firmware } = index;
+      const { layer, policy, ...firmware } = index;
       if (!this.#blobs.has(firmware.sha256)) {
         // A copy of a folder may have lost what its files had in common.
         await this.#blobs.adopt(
@@ -144,7 +149,7 @@ export class DiskStore implements Disposable {
         );
       }
       if (layer !== undefined) this.#layers.set(firmware.sha256, layer);
-      return { firmware, savedAt: mtime ?? new Date(0) };
+      return { firmware, savedAt: mtime ?? new Date(0), policy };
     } catch (error) {
       if (isMissing(error)) return undefined;
       log.warn("Cannot read what is known of a device", { device, reason: String(error) });
@@ -184,7 +189,10 @@ export class DiskStore implements Disposable {
     await this.#inTurn(device, () => this.#clear(device));
   }
 
-  async #write(device: string, { firmware, documents, layer }: StoredRecord): Promise<void> {
+  async #write(
+    device: string,
+    { firmware, documents, layer, policy }: StoredRecord,
+  ): Promise<void> {
     const [top] = documents;
     if (top === undefined) throw new TypeError("A record has at least one document");
     const wanted = new Set<string>();
@@ -198,7 +206,7 @@ export class DiskStore implements Disposable {
     const folder = this.#layout(device);
     for (const algorithm of ALGORITHMS) await syncFolder(`${folder}/blobs/${algorithm}`);
     await this.#writeFile(`${folder}/oci-layout`, `{"imageLayoutVersion":"1.0.0"}`);
-    await this.#writeFile(`${folder}/index.json`, formatIndex(firmware, { top, layer }));
+    await this.#writeFile(`${folder}/index.json`, formatIndex(firmware, { top, layer, policy }));
     await syncFolder(folder);
     await this.#sweep(device, wanted);
   }

@@ -17,6 +17,7 @@ const firmwareSchema = v.object({
   crc32: v.pipe(v.number(), v.safeInteger()),
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
   layer: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+  policy: v.optional(v.string()),
 });
 
 const indexSchema = v.object({
@@ -60,10 +61,16 @@ export interface StoredRecord {
   readonly documents: readonly StoredDocument[];
   /** The layer, and the SHA-256 that it is stored under; undefined where the layout has it. */
   readonly layer: { readonly digest: Digest; readonly sha256: string | undefined };
+  /** The policy that it was verified under, where there was one. */
+  readonly policy?: string | undefined;
 }
 
-/** What an index says: the firmware, and what its layer is stored under where that is another. */
-export type KeptIndex = StoredFirmware & { readonly layer?: string | undefined };
+/** What an index says: the firmware, what its layer is stored under where that is another, … */
+export type KeptIndex = StoredFirmware & {
+  readonly layer?: string | undefined;
+  /** … and the policy that it was verified under, where there was one. */
+  readonly policy?: string | undefined;
+};
 
 /**
  * Reads an `index.json`.
@@ -84,15 +91,15 @@ export function parseIndex(text: string): KeptIndex | undefined {
  * Writes an `index.json`.
  *
  * @param firmware What is served.
- * @param parts What the tag points to, and the layer.
+ * @param parts What the tag points to, the layer, and the policy.
  * @returns The file.
  */
 export function formatIndex(
   firmware: StoredFirmware,
-  { top, layer }: { readonly top: StoredDocument; readonly layer: StoredRecord["layer"] },
+  { top, layer, policy }: Pick<StoredRecord, "layer" | "policy"> & { readonly top: StoredDocument },
 ): string {
   const { tag, version, size, crc32, sha256 } = firmware;
-  const kept = { version, size, crc32, sha256 };
+  const kept = { version, size, crc32, sha256, policy };
   const isOther = layer.sha256 !== undefined && layer.sha256 !== sha256;
   return JSON.stringify({
     schemaVersion: 2,

@@ -51,6 +51,7 @@ for (
     ["firmware-unknown", 404, null],
     ["firmware-gone", 503, "30"],
     ["artifact-invalid", 502, "30"],
+    ["signature-invalid", 502, "30"],
     ["source-unavailable", 502, "30"],
     ["source-timeout", 504, "30"],
     ["source-refused", 502, "30"],

@@ -135,13 +135,14 @@ Deno.test("completions() for zsh are taken by its completion system, and name ea
       ),
       stdout,
     );
-    for (const [key, { value }] of Object.entries<Setting>(SETTINGS)) {
-      const spec = specs.find((spec) => spec.startsWith(`${flagOf(key)}${value ? "=" : ""}[`));
+    for (const [key, { value, isList }] of Object.entries<Setting>(SETTINGS)) {
+      const start = `${isList ? "*" : ""}${flagOf(key)}${value ? "=" : ""}[`;
+      const spec = specs.find((spec) => spec.startsWith(start));
       assert.ok(spec, key);
       // An unescaped colon or bracket in a help would move the parts of what it says.
       assert.match(
         spec,
-        value ? /^[^[]+\[(\\.|[^\\\]:])+\]:[a-z]+:.+$/ : /^[^[]+\[(\\.|[^\\\]:])+\]$/,
+        value ? /^[^[]+\[(\\.|[^\\\]:])+\]:[a-z=]+:.+$/ : /^[^[]+\[(\\.|[^\\\]:])+\]$/,
       );
     }
     assert.ok(specs.includes(`2:shell:(${SHELLS.join(" ")})`));

@@ -35,6 +35,7 @@ function read(args: readonly string[], world: World = {}): Config | string {
       return text;
     },
     isDirectory: (path) => folders.includes(path),
+    listDirectory: () => [],
   });
   if (typeof config === "string" || config.command === "serve") return config;
   assert.fail("No service is configured");
@@ -74,6 +75,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
       timeoutMs: 30_000,
     },
     repositoryPrefix: "",
+    cosign: undefined,
     listen: { hostname: "0.0.0.0", port: 8080 },
     metricsListen: { hostname: "0.0.0.0", port: 9090 },
     cacheSize: 100,

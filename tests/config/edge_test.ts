@@ -9,6 +9,7 @@ function read(args: readonly string[], env: Readonly<Record<string, string>> = {
     version: "1.2.3",
     readTextFile: () => assert.fail("These files are read where they are used"),
     isDirectory: () => false,
+    listDirectory: () => assert.fail("No folder is meant"),
   });
   assert(typeof config !== "string" && config.command === "serve");
   return config;

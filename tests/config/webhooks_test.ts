@@ -5,12 +5,12 @@ import { resolveWebhookSecret } from "../../src/config/webhooks.ts";
 
 function secretIn(text: string): string | undefined {
   const values = { webhookSecretFile: "/secret" } as SettingValues;
-  return resolveWebhookSecret(values, { readTextFile: () => text, isDirectory: () => false });
+  return resolveWebhookSecret(values, { readTextFile: () => text });
 }
 
 Deno.test("resolveWebhookSecret() leaves webhooks open without a file", () => {
   const values = {} as SettingValues;
-  const files = { readTextFile: () => assert.fail(), isDirectory: () => assert.fail() };
+  const files = { readTextFile: () => assert.fail() };
   assert.equal(resolveWebhookSecret(values, files), undefined);
 });
 

@@ -71,6 +71,7 @@ for (
     "firmware-unknown",
     "firmware-gone",
     "artifact-invalid",
+    "signature-invalid",
     "source-refused",
     "source-invalid",
   ] as const

@@ -5,7 +5,7 @@ import { FirmwareLookup } from "../../src/firmware/lookup.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { VersionMemory } from "../../src/store/versions.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
-import { FakeSource, ManagerBench } from "../helpers/fake_source.ts";
+import { FakeSource, ManagerBench, Observed } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { CapturedLogs } from "../helpers/logs.ts";
 
@@ -21,7 +21,10 @@ function sourceOfTwo(): FakeSource {
 
 function lookupAt(source: FakeSource, guard: DowngradeGuard): FirmwareLookup {
   const store = new MemoryStore({ maxBytes: 1000 });
-  return new FirmwareLookup({ source, store, guard, maxFirmwareBytes: 100, onAnswer: () => {} });
+  return new FirmwareLookup({
+    ...{ source, store, guard, maxFirmwareBytes: 100 },
+    ...{ observer: new Observed(), onAnswer: (): void => {} },
+  });
 }
 
 function isRefusal(error: unknown): boolean {

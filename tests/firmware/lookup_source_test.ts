@@ -4,7 +4,7 @@ import { FirmwareLookup } from "../../src/firmware/lookup.ts";
 import type { Descriptor, Digest } from "../../src/oci.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
-import { FakeSource, WatchedStream } from "../helpers/fake_source.ts";
+import { FakeSource, Observed, WatchedStream } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { storedBytes } from "../helpers/stored.ts";
 
@@ -12,7 +12,8 @@ const DEVICE = "esp32";
 
 function lookupAt(source: FakeSource): { lookup: FirmwareLookup; store: MemoryStore } {
   const store = new MemoryStore({ maxBytes: 1000 });
-  const options = { source, store, maxFirmwareBytes: 100, onAnswer: () => {} };
+  const observer = new Observed();
+  const options = { source, store, maxFirmwareBytes: 100, observer, onAnswer: () => {} };
   return { lookup: new FirmwareLookup(options), store };
 }
 

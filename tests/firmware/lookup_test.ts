@@ -3,7 +3,7 @@ import { ServiceError } from "../../src/errors.ts";
 import { FirmwareLookup } from "../../src/firmware/lookup.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
-import { FakeSource } from "../helpers/fake_source.ts";
+import { FakeSource, Observed } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { storedBytes } from "../helpers/stored.ts";
 
@@ -21,6 +21,7 @@ class Bench {
     source: this.source,
     store: this.store,
     maxFirmwareBytes: 1000,
+    observer: new Observed(),
     onAnswer: () => this.told.push([...this.source.calls]),
   });
 

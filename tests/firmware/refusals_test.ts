@@ -52,7 +52,14 @@ Deno.test("Refusals.add() remembers no unknown device where that is not wanted",
   assert.equal(bench.refusals.find("nobody"), undefined);
 });
 
-for (const code of ["artifact-invalid", "source-refused", "source-invalid"] as const) {
+for (
+  const code of [
+    "artifact-invalid",
+    "signature-invalid",
+    "source-refused",
+    "source-invalid",
+  ] as const
+) {
   Deno.test(`Refusals.add() remembers ${code} twice as long each time, up to five minutes`, () => {
     const bench = new Bench();
     const pauses = Array.from({ length: 11 }, () => {

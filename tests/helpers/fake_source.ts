@@ -10,16 +10,17 @@ import type {
   FirmwareObserver,
   FirmwareSource,
   FirmwareStore,
+  VerificationResult,
 } from "../../src/firmware/firmware.ts";
 import { FirmwareManager, type FirmwareManagerOptions } from "../../src/firmware/manager.ts";
 import type { DeliveredManifest, Descriptor, Digest } from "../../src/oci.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { type Artifact, withChildren } from "./manifest.ts";
+import { type Artifact, describeArtifact, withChildren } from "./manifest.ts";
 import type { Gate } from "./registry/gate.ts";
 import { bytesOf } from "./stored.ts";
 
-/** One of the questions that the domain asks. */
-export type SourceMethod = keyof FirmwareSource;
+/** One of the questions that are asked: by the domain, or by whoever verifies signatures. */
+export type SourceMethod = keyof FirmwareSource | "listReferrers";
 
 /** Answers from what was pushed to it, and records every question. */
 export class FakeSource implements FirmwareSource {
@@ -99,6 +100,16 @@ export class FakeSource implements FirmwareSource {
     await this.#enter("ping");
   }
 
+  async listReferrers(_device: string, digest: Digest): Promise<readonly Descriptor[]> {
+    await this.#enter("listReferrers");
+    return [...this.#manifests.values()].flatMap((artifact) => {
+      const { subject, artifactType } = JSON.parse(new TextDecoder().decode(artifact.manifest));
+      return subject?.digest === digest
+        ? [{ ...describeArtifact(artifact), artifactType } as Descriptor]
+        : [];
+    });
+  }
+
   async openBlob(_device: string, { digest }: Descriptor): Promise<ReadableStream<Uint8Array>> {
     await this.#enter("openBlob");
     const bytes = this.#blobs.get(digest);
@@ -171,6 +182,8 @@ export class Observed implements FirmwareObserver {
   readonly states: boolean[] = [];
   /** Why checks have failed. */
   readonly failures: ErrorCode[] = [];
+  /** Devices with what became of a verification, in their order. */
+  readonly verifications: string[] = [];
 
   hit(device: string): void {
     this.hits.push(device);
@@ -182,6 +195,10 @@ export class Observed implements FirmwareObserver {
 
   entries(count: number): void {
     this.entryCounts.push(count);
+  }
+
+  verified(device: string, result: VerificationResult): void {
+    this.verifications.push(`${device} ${result}`);
   }
 
   sourceUp(isUp: boolean): void {

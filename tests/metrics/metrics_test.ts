@@ -8,6 +8,7 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_cache_hit_total counter",
     "firmware_cache_miss_total counter",
     "firmware_cache_entries gauge",
+    "firmware_signature_verifications_total counter",
     "registry_up gauge",
     "firmware_stale_seconds gauge",
     "firmware_downloads_in_progress gauge",
@@ -51,6 +52,18 @@ Deno.test("Metrics counts hits and misses by device, and says how many entries t
     `firmware_cache_hit_total{device_id="c"} 1`,
     `firmware_cache_miss_total{device_id="c"} 1`,
     "firmware_cache_entries 2",
+  ]);
+});
+
+Deno.test("Metrics counts verifications by device and result", async () => {
+  const metrics = new Metrics();
+  metrics.verified("a/b", "valid");
+  metrics.verified("a/b", "invalid");
+  metrics.verified("a/b", "invalid");
+  const lines = (await metrics.expose()).split("\n");
+  assert.deepEqual(lines.filter((line) => line.startsWith("firmware_signature")), [
+    'firmware_signature_verifications_total{device_id="a/b",result="valid"} 1',
+    'firmware_signature_verifications_total{device_id="a/b",result="invalid"} 2',
   ]);
 });
 

@@ -114,7 +114,11 @@ Deno.test("without an observer withMeasurement() adds nothing", () => {
 });
 
 Deno.test("all that a client asks a registry has its kind", async () => {
-  await using registry = new FakeRegistry({ auth: { mode: "bearer" }, redirectBlobs: true });
+  await using registry = new FakeRegistry({
+    auth: { mode: "bearer" },
+    redirectBlobs: true,
+    referrers: true,
+  });
   const artifact = orasArtifact(firmwareBytes(5000, 1));
   registry.push("pump", "1.0.0", artifact);
   const notes = new Notes();
@@ -133,6 +137,7 @@ Deno.test("all that a client asks a registry has its kind", async () => {
   const [digest] = [...artifact.blobs].find(([, { length }]) => length === 5000) ?? [];
   const layer = { digest: `${digest}` as `sha256:${string}`, size: 5000, mediaType: "" };
   await bytesOf(await client.openBlob("pump", layer), { limit: 5000 });
+  await client.listReferrers("pump", artifact.digest as `sha256:${string}`);
   const kinds = notes.requests.map((request) => request.split(" ").slice(0, 2).join(" "));
   assert.deepEqual(kinds, [
     "ping unauthorized",
@@ -145,6 +150,7 @@ Deno.test("all that a client asks a registry has its kind", async () => {
     "manifest ok",
     "blob redirect",
     "blob ok",
+    "referrers ok",
   ]);
   assert.equal(notes.bytes.get("blob"), 5000);
   assert.equal(notes.bytes.get("manifest"), bytes.length);
