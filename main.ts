@@ -13,8 +13,15 @@ import { Downloads } from "./src/api/downloads.ts";
 import { identifyRequests } from "./src/api/request_id.ts";
 import { createRouter } from "./src/api/router.ts";
 import { DeviceTokens, TokenFileError } from "./src/api/tokens.ts";
+import type { Place } from "./src/commands/advice.ts";
+import { check } from "./src/commands/check.ts";
 import { healthcheck } from "./src/commands/healthcheck.ts";
-import { type Config, type HealthcheckConfig, readConfig } from "./src/config/config.ts";
+import {
+  type CheckConfig,
+  type Config,
+  type HealthcheckConfig,
+  readConfig,
+} from "./src/config/config.ts";
 import { COMMIT_VARIABLE } from "./src/config/settings.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
@@ -25,6 +32,7 @@ import { describeError } from "./src/errors.ts";
 import { DowngradeGuard } from "./src/firmware/downgrade.ts";
 import { EventQueue } from "./src/events/queue.ts";
 import type { FirmwareStore, FirmwareVerifier } from "./src/firmware/firmware.ts";
+import { FirmwareLookup } from "./src/firmware/lookup.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
@@ -38,6 +46,7 @@ import type { RequestObserver } from "./src/registry/measure.ts";
 import { createTransport } from "./src/registry/transport.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
+import { NoStore } from "./src/store/none.ts";
 import { VersionFiles, VersionMemory } from "./src/store/versions.ts";
 import { CertificateError } from "./src/tls/certificate.ts";
 import { HttpsServer } from "./src/tls/https.ts";
@@ -64,6 +73,9 @@ async function main(): Promise<void> {
     const reason = await healthcheck(config);
     if (reason !== undefined) exitWith(EXIT_FAILURE, reason);
     return;
+  }
+  if (config.command === "check") {
+    Deno.exit(await checkDevice(config) ? 0 : EXIT_FAILURE);
   }
   configureLogging({ level: config.logLevel, format: config.logFormat });
   const metrics = new Metrics();
@@ -132,7 +144,39 @@ async function main(): Promise<void> {
   Deno.exit(0);
 }
 
-function configure(): Config | HealthcheckConfig {
+/** Goes the service's own way once, with nothing behind it that would keep what is found. */
+async function checkDevice(config: CheckConfig): Promise<boolean> {
+  const { device, maxFirmwareBytes } = config;
+  const source = createSource(config);
+  const verifier = await createVerifier(config, source);
+  keepOnly({ read: config.source.kind === "layout", write: false });
+  const store = new NoStore();
+  return await check({
+    device,
+    source,
+    place: placeOf(config),
+    wantsSignature: verifier !== undefined,
+    find: (watched) =>
+      new FirmwareLookup({ ...watched, store, verifier, maxFirmwareBytes, onAnswer: () => {} })
+        .newest(device, undefined),
+    write: (text) => Deno.stdout.writeSync(new TextEncoder().encode(text)),
+    isTerminal: Deno.stdout.isTerminal(),
+  });
+}
+
+function placeOf({ device, source, repositoryPrefix }: CheckConfig): Place {
+  const repository = repositoryPrefix === "" ? device : `${repositoryPrefix}/${device}`;
+  return source.kind === "layout"
+    ? { kind: "layout", name: source.directory, repository, hasCredentials: false }
+    : {
+      kind: "registry",
+      name: source.url.href.replace(/\/+$/, ""),
+      repository,
+      hasCredentials: source.credentials !== undefined,
+    };
+}
+
+function configure(): Config | HealthcheckConfig | CheckConfig {
   try {
     const config = readConfig({
       args: Deno.args,
@@ -182,7 +226,7 @@ function createSource(
 
 /** Without it everybody may release firmware who may push. */
 async function createVerifier(
-  config: Config,
+  config: Pick<Config, "cosign"> & Partial<Pick<Config, "cacheDirectory">>,
   source: RegistryClient | LayoutSource,
 ): Promise<FirmwareVerifier | undefined> {
   const { cosign, cacheDirectory } = config;

@@ -54,6 +54,9 @@ Deno.test("metrics say what was asked of the registry, and how many bytes went b
   assert.equal(await valueOf(otaflux, "firmware_cache_bytes"), BYTES.length);
   assert.equal(await valueOf(otaflux, "firmware_cache_limit_bytes"), 256 * 1024 ** 2);
   assert.ok(await valueOf(otaflux, "firmware_last_check_seconds") < 60);
+  for (const record of otaflux.records) {
+    assert.deepEqual(Object.keys(record).slice(0, 4), ["time", "level", "room", "message"]);
+  }
 });
 
 Deno.test("with OTEL_DENO a device's trace goes on at the registry", async () => {
