@@ -117,6 +117,8 @@ async function main(): Promise<void> {
     manager,
     downloads,
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
+    fleet: metrics,
+    corsOrigins: config.corsOrigins,
     observe: trackRequests(metrics),
     webhooks: {
       secret: config.webhookSecret,

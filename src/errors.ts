@@ -10,6 +10,7 @@
  * - `device-invalid`: the device id is missing or cannot name a repository.
  * - `firmware-unknown`: the source says that it has no firmware for the device.
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
+ * - `firmware-unavailable`: there may be firmware, and a later request may get it.
  * - `downloads-full`: as many downloads are under way as may be.
  * - `artifact-invalid`: what the source holds fails verification or holds no usable firmware.
  * - `signature-invalid`: the firmware is not signed as the configuration asks for.
@@ -24,6 +25,7 @@ export type ErrorCode =
   | "device-invalid"
   | "firmware-unknown"
   | "firmware-gone"
+  | "firmware-unavailable"
   | "downloads-full"
   | "artifact-invalid"
   | "signature-invalid"

@@ -29,6 +29,9 @@ export const REF_NAME_ANNOTATION = "org.opencontainers.image.ref.name";
 /** Annotation of a layer: the file name that it was made from (image-spec, annotations.md). */
 export const TITLE_ANNOTATION = "org.opencontainers.image.title";
 
+/** Annotation: when it was made, by RFC 3339 (image-spec, annotations.md). */
+export const CREATED_ANNOTATION = "org.opencontainers.image.created";
+
 /** Annotation of a layer that ORAS made out of a folder: the layer is an archive of it. */
 export const UNPACK_ANNOTATION = "io.deis.oras.content.unpack";
 
@@ -150,6 +153,7 @@ export interface Descriptor {
     | {
       readonly architecture?: string | undefined;
       readonly os?: string | undefined;
+      readonly variant?: string | undefined;
     }
     | null
     | undefined;
@@ -165,18 +169,27 @@ const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.object({
   platform: v.optional(v.nullable(v.object({
     architecture: v.optional(v.string()),
     os: v.optional(v.string()),
+    variant: v.optional(v.string()),
   }))),
 });
+
+/** What an author says is no reason to refuse a firmware: what is no annotation is none. */
+const annotationsSchema = v.fallback(
+  v.optional(v.nullable(v.record(v.string(), v.string()))),
+  undefined,
+);
 
 const manifestSchema = v.object({
   mediaType: v.optional(v.string()),
   config: descriptorSchema,
   layers: v.optional(v.nullable(v.array(descriptorSchema))),
+  annotations: annotationsSchema,
 });
 
 const indexSchema = v.object({
   mediaType: v.optional(v.string()),
   manifests: v.array(descriptorSchema),
+  annotations: annotationsSchema,
 });
 
 const referrersSchema = v.object({ manifests: v.array(v.unknown()) });
@@ -199,6 +212,8 @@ export interface ImageManifest {
   readonly config: Descriptor;
   /** Its content, in order. */
   readonly layers: readonly Descriptor[];
+  /** What its author says of it. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** An image index: several manifests under one name (image-spec, image-index.md). */
@@ -207,6 +222,8 @@ export interface ImageIndex {
   readonly kind: "index";
   /** Its manifests, in order. */
   readonly manifests: readonly Descriptor[];
+  /** What its author says of it. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /**
@@ -229,13 +246,14 @@ export function parseManifest(
     (!isManifestType(type) && "manifests" in document);
   if (isIndex) {
     const index = check(indexSchema, document, "image index");
-    return { kind: "index", manifests: index.manifests };
+    return { kind: "index", manifests: index.manifests, annotations: index.annotations ?? {} };
   }
   if (document.schemaVersion === 1) {
     throw new ServiceError("artifact-invalid", "Manifest is of Docker's schema 1, want schema 2");
   }
   const manifest = check(manifestSchema, document, "image manifest");
-  return { kind: "manifest", config: manifest.config, layers: manifest.layers ?? [] };
+  const { config, layers, annotations } = manifest;
+  return { kind: "manifest", config, layers: layers ?? [], annotations: annotations ?? {} };
 }
 
 /**
@@ -246,7 +264,8 @@ export function parseManifest(
  * @throws {ServiceError} `artifact-invalid` where it is none.
  */
 export function parseIndex(bytes: Uint8Array): ImageIndex {
-  return { kind: "index", ...check(indexSchema, parseJson(bytes), "image index") };
+  const { manifests, annotations } = check(indexSchema, parseJson(bytes), "image index");
+  return { kind: "index", manifests, annotations: annotations ?? {} };
 }
 
 /**

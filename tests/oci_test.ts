@@ -187,8 +187,24 @@ Deno.test("parseManifest() takes any bytes without another error than its own", 
 
 Deno.test("parseIndex() reads an index, with or without its media type", () => {
   const index = parseIndex(utf8(JSON.stringify({ schemaVersion: 2, manifests: [DESCRIPTOR] })));
-  assert.deepEqual(index, { kind: "index", manifests: [DESCRIPTOR] });
+  assert.deepEqual(index, { kind: "index", manifests: [DESCRIPTOR], annotations: {} });
   for (const text of ["{}", "[]", "", '{"manifests":{}}', '{"manifests":[{}]}']) {
     assert.throws(() => parseIndex(utf8(text)), { code: "artifact-invalid" });
+  }
+});
+
+Deno.test("parseManifest() reads annotations, and refuses no firmware because of strange ones", () => {
+  for (
+    const [annotations, read] of [
+      [{ a: "b" }, { a: "b" }],
+      [undefined, {}],
+      [null, {}],
+      [{ a: 1 }, {}],
+      ["a", {}],
+    ] as const
+  ) {
+    const document = { schemaVersion: 2, config: DESCRIPTOR, layers: [DESCRIPTOR], annotations };
+    const bytes = new TextEncoder().encode(JSON.stringify(document));
+    assert.deepEqual(parseManifest(bytes, undefined).annotations, read);
   }
 });

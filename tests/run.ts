@@ -11,7 +11,7 @@ import { debianTool } from "./helpers/debian.ts";
 import { subjectCommand } from "./helpers/subject.ts";
 
 /** Debian's packages with the real servers and clients; a test asks `debianTool` for its own. */
-const PACKAGES = ["docker-registry", "skopeo", "prometheus"];
+const PACKAGES = ["docker-registry", "skopeo", "rauc", "swupdate", "prometheus"];
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");
 

@@ -10,8 +10,9 @@ import { LRUCache } from "lru-cache";
 import type { FirmwareName } from "../firmware/firmware.ts";
 
 /**
- * So many announcements are remembered, the latest ones. Each takes about 300 bytes, so 20,000 take
- * 6 MB, and are those of the last minute of a fleet of 10,000 that asks every half minute.
+ * So many announcements are remembered, the latest ones, and as many downloads. Each takes about
+ * 300 bytes, so 20,000 take 6 MB, and are those of the last minute of a fleet of 10,000 that asks
+ * every half minute.
  */
 const ANNOUNCEMENTS_LIMIT = 20_000;
 
@@ -40,10 +41,12 @@ interface Client {
   readonly connection: string | undefined;
 }
 
-/** Remembers what each client was told. */
+/** Remembers what each client was told, and what it has begun to download. */
 export class Announcements {
   readonly #byAddress: LRUCache<string, FirmwareName>;
   readonly #byConnection: LRUCache<string, FirmwareName>;
+  readonly #begunByAddress: LRUCache<string, FirmwareName>;
+  readonly #begunByConnection: LRUCache<string, FirmwareName>;
 
   /**
    * Makes a memory without announcements.
@@ -55,6 +58,8 @@ export class Announcements {
     const common = { max: ANNOUNCEMENTS_LIMIT, perf: { now }, ttlResolution: 0 };
     this.#byAddress = new LRUCache({ ...common, ttl: holdMs });
     this.#byConnection = new LRUCache({ ...common, ttl: CONNECTION_MS });
+    this.#begunByAddress = new LRUCache({ ...common, ttl: holdMs });
+    this.#begunByConnection = new LRUCache({ ...common, ttl: CONNECTION_MS });
   }
 
   /**
@@ -85,7 +90,34 @@ export class Announcements {
   }
 
   /**
-   * Frees a client from what it was told: it gets the newest from now on.
+   * Notes what a client begins to download, or goes on with.
+   *
+   * @param c The request for bytes.
+   * @param device Whose.
+   * @param firmware What it gets.
+   */
+  begin(c: Context, device: string, { tag, version, digest }: FirmwareName): void {
+    const { address, connection } = clientOf(c);
+    const name = { tag, version, digest };
+    this.#begunByAddress.set(`${address} ${device}`, name);
+    if (connection !== undefined) this.#begunByConnection.set(`${connection} ${device}`, name);
+  }
+
+  /**
+   * Looks up what a client has begun to download.
+   *
+   * @param c A request for further bytes.
+   * @param device Whose.
+   * @returns What this client got bytes of last, on this connection or else from this address.
+   */
+  recallBegun(c: Context, device: string): FirmwareName | undefined {
+    const { address, connection } = clientOf(c);
+    const onConnection = connection && this.#begunByConnection.get(`${connection} ${device}`);
+    return onConnection || this.#begunByAddress.get(`${address} ${device}`);
+  }
+
+  /**
+   * Frees a client from what it was told and has begun: it gets the newest from now on.
    *
    * @param c A request for bytes that can no longer be had.
    * @param device Whose.
@@ -93,7 +125,10 @@ export class Announcements {
   forget(c: Context, device: string): void {
     const { address, connection } = clientOf(c);
     this.#byAddress.delete(`${address} ${device}`);
-    if (connection !== undefined) this.#byConnection.delete(`${connection} ${device}`);
+    this.#begunByAddress.delete(`${address} ${device}`);
+    if (connection === undefined) return;
+    this.#byConnection.delete(`${connection} ${device}`);
+    this.#begunByConnection.delete(`${connection} ${device}`);
   }
 }
 

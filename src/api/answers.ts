@@ -14,6 +14,7 @@ const STATUSES = {
   "device-invalid": 400,
   "firmware-unknown": 404,
   "firmware-gone": 503,
+  "firmware-unavailable": 503,
   "downloads-full": 503,
   "artifact-invalid": 502,
   "signature-invalid": 502,
@@ -82,6 +83,16 @@ export function failure(c: Context, answer: Answer & { readonly body: string }):
 }
 
 /**
+ * Tells whether a later request may succeed.
+ *
+ * @param code What went wrong.
+ * @returns Whether it may.
+ */
+export function isTemporary(code: ErrorCode): boolean {
+  return STATUSES[code] >= 500;
+}
+
+/**
  * Builds the answer to an error.
  *
  * @param c The request.
@@ -94,6 +105,6 @@ export function serviceFailure(c: Context, error: ServiceError): Response {
     Math.max(error.retryAfterSeconds ?? RETRY_AFTER_SECONDS, 1),
     RETRY_AFTER_LIMIT_SECONDS,
   );
-  const headers = status >= 500 ? { "retry-after": String(seconds) } : undefined;
+  const headers = isTemporary(error.code) ? { "retry-after": String(seconds) } : undefined;
   return failure(c, { status, body: error.message, ...(headers && { headers }) });
 }

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { FirmwareReader } from "../firmware/firmware.ts";
+import type { ByteReader } from "../firmware/firmware.ts";
 import { logger } from "../log.ts";
 import type { Admission } from "./admission.ts";
 
@@ -44,7 +44,7 @@ export interface DownloadsOptions {
 }
 
 interface Download {
-  readonly reader: FirmwareReader;
+  readonly reader: ByteReader;
   readonly controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   lastProgressMs: number;
 }
@@ -87,7 +87,7 @@ export class Downloads {
    * connection, so that no device takes a part for the whole.
    * @throws {ServiceError} `downloads-full`
    */
-  send(reader: FirmwareReader): ReadableStream<Uint8Array<ArrayBuffer>> {
+  send(reader: ByteReader): ReadableStream<Uint8Array<ArrayBuffer>> {
     try {
       this.#admission?.enter();
     } catch (error) {

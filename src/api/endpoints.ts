@@ -5,12 +5,25 @@
  */
 
 import type { Context } from "hono";
-import { isServiceError, ServiceError } from "../errors.ts";
+import { ServiceError } from "../errors.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { FirmwareManager } from "../firmware/manager.ts";
 import type { Announcements } from "./announcements.ts";
-import { failure, text } from "./answers.ts";
+import { answer, failure, text } from "./answers.ts";
+import { chipFamily, esphomeManifest } from "./dialects/esphome.ts";
+import { swupdateError, swupdateReply } from "./dialects/swupdate.ts";
+import { headersInDialect, replyInDialect, runningVersion } from "./dialects/table.ts";
 import type { Downloads } from "./downloads.ts";
+import { answerFirmware } from "./firmware_resource.ts";
+import { CACHE_CONTROL } from "./representation.ts";
+import { isContinuation, servedFirmware } from "./served.ts";
+import { answerVersion, negotiateForm } from "./version_resource.ts";
+
+/** Told of what the fleet runs, for metrics. */
+export interface FleetObserver {
+  /** A device that exists says which version it runs: any text; it is offered another. */
+  polled(device: string, versions: { readonly running: string; readonly offered: string }): void;
+}
 
 /** What the endpoints work with. */
 export interface EndpointOptions {
@@ -23,10 +36,13 @@ export interface EndpointOptions {
   readonly downloads: Downloads;
   /** Remembers what clients were told. */
   readonly announcements: Announcements;
+  /** Told of what devices run. @default nobody */
+  readonly fleet?: FleetObserver;
 }
 
 /**
- * `GET /version?device=X`: version, CRC-32 in decimal and size in bytes, each on a line.
+ * `GET /version?device=X`: version, CRC-32 in decimal and size in bytes, each on a line; or an
+ * object, where JSON is asked for.
  *
  * @param c The request.
  * @param options What it works with.
@@ -34,16 +50,21 @@ export interface EndpointOptions {
  * @throws {ServiceError} As the manager does.
  */
 export async function version(c: Context, options: EndpointOptions): Promise<Response> {
-  const device = deviceOf(c);
-  const firmware = await options.manager.get(device);
-  // HEAD shows no version, so it announces none.
-  if (c.req.method === "GET") options.announcements.remember(c, device, firmware);
-  // No line break at the end: the Rust OtaFlux sends none, and devices parse what it sends.
-  return text(c, {
-    status: 200,
-    body: `${firmware.version}\n${firmware.crc32}\n${firmware.size}`,
-    headers: ageHeader(device, firmware, options),
-  });
+  const told = await tell(c, deviceOf(c), options);
+  const headers = { ...told.headers, vary: "Accept" };
+  return answerVersion(c, negotiateForm(c), { ...told, headers });
+}
+
+/**
+ * `GET /version.json?device=X`: the object, whatever is accepted.
+ *
+ * @param c The request.
+ * @param options What it works with.
+ * @returns The answer.
+ * @throws {ServiceError} As the manager does.
+ */
+export async function versionJson(c: Context, options: EndpointOptions): Promise<Response> {
+  return answerVersion(c, "json", await tell(c, deviceOf(c), options));
 }
 
 /**
@@ -56,18 +77,54 @@ export async function version(c: Context, options: EndpointOptions): Promise<Res
  */
 export async function firmware(c: Context, options: EndpointOptions): Promise<Response> {
   const device = deviceOf(c);
-  const firmware = await choose(c, { device, ...options });
+  const firmware = await servedFirmware(c, device, options);
+  if (!isContinuation(c)) notePoll(c, { device, firmware, ...options });
   const { manager, downloads } = options;
-  const body = c.req.method === "HEAD"
-    ? null
-    : downloads.send(await manager.open(device, firmware));
-  return new Response(body, {
-    headers: {
-      "content-type": "application/octet-stream",
-      "content-length": String(firmware.size),
-      ...ageHeader(device, firmware, options),
-    },
+  return replyInDialect(c, firmware) ?? await answerFirmware(c, {
+    firmware,
+    headers: { ...ageHeader(device, firmware, options), ...headersInDialect(c, firmware) },
+    open: () => manager.open(device, firmware),
+    send: (reader) => downloads.send(reader),
   });
+}
+
+/**
+ * `GET /esphome/X/manifest.json`: what ESPHome and ESP Web Tools want to know.
+ *
+ * @param c The request.
+ * @param options What it works with.
+ * @returns The manifest; 404 where it is not known which chip the firmware is for.
+ * @throws {ServiceError} As the manager does.
+ */
+export async function esphome(c: Context, options: EndpointOptions): Promise<Response> {
+  const { device, firmware, headers } = await tell(c, c.req.param("device") ?? "", options);
+  const family = await chipFamily(firmware, () => options.manager.open(device, firmware));
+  if (family === undefined) {
+    const body = `Firmware of device '${device}' does not say which chip it is for`;
+    return failure(c, { status: 404, body });
+  }
+  return answer(c, {
+    status: 200,
+    body: JSON.stringify(esphomeManifest(device, family, firmware)),
+    headers: { ...headers, "content-type": "application/json", "cache-control": CACHE_CONTROL },
+  });
+}
+
+/**
+ * `GET /swupdate?device=X&current=1.2.3`: sends SWUpdate to a firmware that it does not run.
+ *
+ * @param c The request.
+ * @param options What it works with.
+ * @returns 302, or 404 where there is nothing else.
+ * @throws {ServiceError} As the manager does, but `firmware-unavailable` for all that may pass.
+ */
+export async function swupdate(c: Context, options: EndpointOptions): Promise<Response> {
+  try {
+    const { device, firmware } = await tell(c, deviceOf(c), options);
+    return swupdateReply(c, { device, firmware, running: runningVersion(c) });
+  } catch (error) {
+    throw swupdateError(error);
+  }
 }
 
 /**
@@ -93,18 +150,28 @@ export function ready(c: Context, { manager }: EndpointOptions): Response {
   return failure(c, { status: 503, body, headers: { "retry-after": "5" } });
 }
 
-async function choose(
+/** Finds the newest firmware, and remembers that this client is told of it. */
+async function tell(
   c: Context,
-  { device, manager, announcements }: EndpointOptions & { readonly device: string },
-): Promise<Firmware> {
-  const announced = announcements.recall(c, device);
-  if (announced === undefined) return await manager.get(device);
-  try {
-    return await manager.getAnnounced(device, announced);
-  } catch (error) {
-    if (isServiceError(error, "firmware-gone")) announcements.forget(c, device);
-    throw error;
-  }
+  device: string,
+  options: EndpointOptions,
+): Promise<{ device: string; firmware: Firmware; headers: Record<string, string> }> {
+  const firmware = await options.manager.get(device);
+  notePoll(c, { device, firmware, ...options });
+  // HEAD shows no version, so it announces none.
+  if (c.req.method === "GET") options.announcements.remember(c, device, firmware);
+  return { device, firmware, headers: ageHeader(device, firmware, options) };
+}
+
+function notePoll(
+  c: Context,
+  { device, firmware, fleet }: EndpointOptions & {
+    readonly device: string;
+    readonly firmware: Firmware;
+  },
+): void {
+  const running = runningVersion(c);
+  if (running !== undefined) fleet?.polled(device, { running, offered: firmware.version });
 }
 
 /** Seconds since the registry said that this is the newest (RFC 9111, 5.1). */

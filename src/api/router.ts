@@ -9,7 +9,17 @@ import { routePath } from "hono/route";
 import { describeError, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { failure, serviceFailure } from "./answers.ts";
-import { type EndpointOptions, firmware, health, ready, version } from "./endpoints.ts";
+import { allowOrigins } from "./cors.ts";
+import {
+  type EndpointOptions,
+  esphome,
+  firmware,
+  health,
+  ready,
+  swupdate,
+  version,
+  versionJson,
+} from "./endpoints.ts";
 import { type WebhookOptions, webhookRoutes } from "./receiver.ts";
 
 const log = logger("api");
@@ -18,6 +28,8 @@ const log = logger("api");
 export interface RouterOptions extends EndpointOptions {
   /** Sees each request and its answer. */
   readonly observe: MiddlewareHandler;
+  /** Whose pages may read answers in a browser; `*` for all. @default nobody's */
+  readonly corsOrigins?: readonly string[];
   /** What registries' webhooks work with. @default none are taken */
   readonly webhooks?: WebhookOptions;
   /** Let a request pass to the routes or answer it, in this order. @default none */
@@ -31,7 +43,10 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/health": { GET: health },
   "/ready": { GET: ready },
   "/version": { GET: version },
+  "/version.json": { GET: versionJson },
   "/firmware": { GET: firmware },
+  "/esphome/:device{.+}/manifest.json": { GET: esphome },
+  "/swupdate": { GET: swupdate },
 };
 
 /**
@@ -43,6 +58,8 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 export function createRouter(options: RouterOptions): Hono {
   const app = new Hono();
   app.use(options.observe);
+  const { corsOrigins = [] } = options;
+  if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   for (const handler of options.before ?? []) app.use(handler);
   const webhooks = options.webhooks && webhookRoutes(options.webhooks);
   const routes: typeof ROUTES = { ...ROUTES, ...webhooks };
@@ -54,7 +71,8 @@ export function createRouter(options: RouterOptions): Hono {
   }
   app.notFound((c) => {
     const isWebhook = c.req.path.startsWith("/webhooks/");
-    const paths = Object.keys((isWebhook && webhooks) || ROUTES).join(", ");
+    const paths = Object.keys((isWebhook && webhooks) || ROUTES).join(", ")
+      .replaceAll(/:(\w+)\{.*?\}/g, "<$1>");
     return failure(c, { status: 404, body: `There is nothing at this path, only at ${paths}` });
   });
   app.onError((error, c) => answerError(c, error));

@@ -50,6 +50,8 @@ export interface Config {
   readonly noDowngrade: boolean;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** Whose pages may read answers in a browser; `*` for all. */
+  readonly corsOrigins: readonly string[];
   /** What registries' webhooks have to know; everybody may send some without. */
   readonly webhookSecret: string | undefined;
   /** How devices are met. */
@@ -136,6 +138,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     idleMs: values.idleTimeout,
     noDowngrade: values.noDowngrade,
     maxFirmwareBytes: values.maxFirmwareSize,
+    corsOrigins: values.corsOrigin,
     webhookSecret: resolveWebhookSecret(values, input),
     edge: resolveEdge(values),
     logLevel: values.logLevel,

@@ -193,6 +193,12 @@ export const SETTINGS = {
     kind: kinds.duration({ minMs: 100 }),
     default: "60s",
   },
+  corsOrigin: {
+    value: "origin",
+    help: "whose pages may read answers in a browser, to flash from there: an origin, or *",
+    kind: kinds.origin,
+    isList: true,
+  },
   maxDownloads: {
     value: "downloads",
     help: "how many run at once; other devices are told when to come back",

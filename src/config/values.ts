@@ -203,3 +203,16 @@ function amount(value: string, units: Readonly<Record<string, number>>): number 
   if (factor === undefined) throw new RangeError("no such unit");
   return Math.round(Number(digits) * factor);
 }
+
+/** Where a page comes from, as browsers write it in `Origin` (RFC 6454, 6.2). */
+export const origin: ValueKind<string> = {
+  takes: "an origin such as https://example.com or http://localhost:8000, or * for all",
+  parse: (value) => {
+    if (value === "*") return value;
+    const url = URL.parse(value);
+    const isPlain = url !== null && ["http:", "https:"].includes(url.protocol) &&
+      !url.hostname.includes("*") && [url.origin, `${url.origin}/`].includes(value.toLowerCase());
+    if (!isPlain) throw new RangeError("not an origin");
+    return url.origin;
+  },
+};

@@ -21,6 +21,8 @@ import {
   TITLE_ANNOTATION,
   UNPACK_ANNOTATION,
 } from "../oci.ts";
+import { keptAnnotations } from "./annotations.ts";
+import { chipAnnotation } from "./chip.ts";
 import type { FirmwareDocument, FirmwareSource } from "./firmware.ts";
 
 /**
@@ -41,6 +43,8 @@ export interface Artifact {
   readonly layer: Descriptor;
   /** How it holds it. */
   readonly form: LayerForm;
+  /** What its author says of it, bounded. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /**
@@ -64,10 +68,15 @@ export async function resolveArtifact(
   const { content } = top;
   if (content.kind === "manifest") return describe(content, [top]);
   const child = await fetchChild(source, device, content);
-  return describe(child.content, [top, child]);
+  const { platform } = content.manifests.find(({ digest }) => digest === child.digest) ?? {};
+  return describe(child.content, [top, child], platform);
 }
 
-function describe(manifest: ImageManifest, documents: readonly Verified[]): Artifact {
+function describe(
+  manifest: ImageManifest,
+  documents: readonly Verified[],
+  platform?: Descriptor["platform"],
+): Artifact {
   const [top] = documents;
   if (top === undefined) throw new TypeError("An artifact has at least one document");
   const layer = chooseLayer(manifest);
@@ -77,7 +86,17 @@ function describe(manifest: ImageManifest, documents: readonly Verified[]): Arti
     digest: top.digest,
     layer,
     form: layerForm(manifest, layer),
+    annotations: { ...chipAnnotation(platform), ...annotationsOf(layer, documents) },
   };
+}
+
+/** The nearer to the bytes, the more it is meant of them; but a layer's title is a file's name. */
+function annotationsOf(
+  { annotations }: Descriptor,
+  documents: readonly Verified[],
+): Readonly<Record<string, string>> {
+  const { [TITLE_ANNOTATION]: _fileName, ...ofLayer } = annotations ?? {};
+  return keptAnnotations(...documents.map(({ content }) => content.annotations), ofLayer);
 }
 
 /** ORAS's empty config is in its own descriptor. What is not right there is no part of anything. */

@@ -14,7 +14,7 @@ import { peek, VerifyingReader } from "./blob.ts";
 import type { Firmware, FirmwareStore, StoreDraft } from "./firmware.ts";
 
 /** What is computed of a firmware's bytes while they are stored. */
-export type FirmwareContent = Pick<Firmware, "size" | "crc32" | "sha256">;
+export type FirmwareContent = Pick<Firmware, "size" | "crc32" | "sha256" | "md5">;
 
 /** What {@linkcode storeContent} needs to know. */
 export interface ContentOptions {
@@ -130,6 +130,7 @@ async function* tee(
 class Writer {
   readonly #draft: StoreDraft;
   readonly #sha256 = createHash("sha256");
+  readonly #md5 = createHash("md5");
   #size = 0;
   #crc32 = 0;
 
@@ -141,13 +142,14 @@ class Writer {
     this.#size += chunk.length;
     this.#crc32 = crc32(chunk, this.#crc32);
     this.#sha256.update(chunk);
+    this.#md5.update(chunk);
     await this.#draft.write(chunk);
   }
 
   async commit(): Promise<FirmwareContent> {
     const sha256 = this.#sha256.digest("hex");
     await this.#draft.commit(sha256);
-    return { size: this.#size, crc32: this.#crc32, sha256 };
+    return { size: this.#size, crc32: this.#crc32, sha256, md5: this.#md5.digest("hex") };
   }
 
   async discard(): Promise<void> {

@@ -21,16 +21,36 @@ export interface Firmware {
   readonly crc32: number;
   /** SHA-256 of the bytes, in hex. */
   readonly sha256: string;
+  /** MD5 of the bytes, in hex: many devices can check no other. It proves nothing. */
+  readonly md5: string;
+  /** When the device's firmware became this one, to the second, as far as can be told. */
+  readonly modifiedAt: Date;
+  /** What its author says of it, bounded: see `annotations.ts`. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** Gives the bytes of a firmware from their beginning on. */
-export interface FirmwareReader {
+/** A part of a firmware's bytes, by their places from 0 on. */
+export interface ByteRange {
+  /** The first byte. */
+  readonly start: number;
+  /** The one behind the last byte. */
+  readonly end: number;
+}
+
+/** Gives bytes, one after the other. */
+export interface ByteReader {
   /** Whether all bytes were given. */
   readonly isAtEnd: boolean;
   /** The next bytes, at most so many; undefined at the end. */
   read(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Lets go of what is held. */
   close(): void;
+}
+
+/** Gives the bytes of a firmware: all of them, unless it is told otherwise. */
+export interface FirmwareReader extends ByteReader {
+  /** Goes on with these bytes, and ends behind them. They must be there. */
+  seek(range: ByteRange): void;
 }
 
 /** Takes bytes into the store. Nothing is there before it is committed. */

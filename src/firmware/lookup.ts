@@ -11,6 +11,7 @@ import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
 import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
+import { modificationDate } from "./modification.ts";
 import type {
   Firmware,
   FirmwareName,
@@ -46,6 +47,8 @@ export interface LookupOptions {
   readonly observer: Pick<FirmwareObserver, "verified">;
   /** Told as soon as the source has answered, however long the download takes then. */
   readonly onAnswer: () => void;
+  /** The time of day. @default the system's */
+  readonly today?: () => Date;
 }
 
 /** Asks the source, each time anew, and verifies what it delivers. */
@@ -56,19 +59,24 @@ export class FirmwareLookup {
   readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;
   readonly #approval: Approval;
+  readonly #today: () => Date;
 
   /**
    * Asks nothing yet.
    *
    * @param options Where, how much at most, and who is told.
    */
-  constructor({ source, store, maxFirmwareBytes, guard, onAnswer, ...rest }: LookupOptions) {
+  constructor(
+    { source, store, maxFirmwareBytes, guard, onAnswer, today = () => new Date(), ...rest }:
+      LookupOptions,
+  ) {
     this.#approval = new Approval(rest);
     this.#source = source;
     this.#store = store;
     this.#maxFirmwareBytes = maxFirmwareBytes;
     this.#guard = guard;
     this.#onAnswer = onAnswer;
+    this.#today = today;
   }
 
   /**
@@ -131,7 +139,7 @@ export class FirmwareLookup {
       const record = { ...renamed({ ...known, ...candidate }, artifact), policy };
       if (await this.#store.save(device, record)) return record.firmware;
     }
-    const record = await this.#fetch(device, candidate, artifact);
+    const record = await this.#fetch(device, candidate, artifact, { known });
     return await this.#save(device, { ...record, policy });
   }
 
@@ -146,14 +154,14 @@ export class FirmwareLookup {
    */
   async exact(
     device: string,
-    name: FirmwareName,
+    name: FirmwareName & Partial<Pick<Firmware, "modifiedAt">>,
     { isCurrent = () => false }: { readonly isCurrent?: () => boolean } = {},
   ): Promise<Firmware> {
     try {
       const artifact = await resolveArtifact(this.#source, device, name.digest);
       this.#onAnswer();
       const policy = await this.#approval.check(device, name, artifact);
-      const record = { ...await this.#fetch(device, name, artifact), policy };
+      const record = { ...await this.#fetch(device, name, artifact, name), policy };
       return isCurrent() ? await this.#save(device, record) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
@@ -198,8 +206,9 @@ export class FirmwareLookup {
     device: string,
     { tag, version }: VersionTag,
     artifact: Artifact,
+    { known, modifiedAt }: { readonly known?: Firmware | undefined; readonly modifiedAt?: Date },
   ): Promise<FirmwareRecord> {
-    const { digest, layer, form, documents } = artifact;
+    const { digest, layer, form, documents, annotations } = artifact;
     const maxBytes = this.#maxFirmwareBytes;
     // Whether a layer is an archive may show only later, and then it is more than its file.
     const limit = form === "raw" ? maxBytes : maxBytes + ARCHIVE_OVERHEAD_BYTES;
@@ -213,7 +222,10 @@ export class FirmwareLookup {
     const { content, layerSha256 } = await this.#storeTwice(device, options);
     log.info("Fetched firmware", { device, version, tag, digest, size: content.size });
     return {
-      firmware: { tag, version, digest, ...content },
+      firmware: {
+        ...{ tag, version, digest, annotations, ...content },
+        modifiedAt: modifiedAt ?? modificationDate(annotations, { known, today: this.#today() }),
+      },
       documents,
       layer: { digest: layer.digest, sha256: layerSha256 },
     };

@@ -365,7 +365,7 @@ export class FirmwareManager {
     });
   }
 
-  async #fetchAnnounced(device: string, name: FirmwareName): Promise<Firmware> {
+  async #fetchAnnounced(device: string, name: FirmwareName & Partial<Firmware>): Promise<Firmware> {
     return await this.#announced.join(`${device}@${name.digest}`, async () => {
       // What went from the store, or was changed there, went with what was written down of it.
       const isCurrent = (): boolean => this.#cache.peek(device)?.firmware.digest === name.digest;

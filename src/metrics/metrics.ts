@@ -11,6 +11,7 @@ import { FreshnessSeries } from "./freshness_series.ts";
 import { addProcessSeries } from "./process_series.ts";
 import { RegistrySeries } from "./registry_series.ts";
 import { StoreSeries } from "./store_series.ts";
+import { VersionLabels } from "./version_labels.ts";
 
 /** Seconds; the Rust OtaFlux has the same, so that its dashboards go on working. */
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -80,6 +81,14 @@ export class Metrics {
   });
   #readStaleness: () => Iterable<readonly [device: string, seconds: number]> = () => [];
 
+  /** Bounded by {@linkcode VersionLabels} for each device. */
+  readonly #polls = new Counter({
+    name: "firmware_device_polls_total",
+    help: "Requests of devices that say which version they run.",
+    labelNames: ["device_id", "version"],
+    registers: [this.#registry],
+  });
+  readonly #versionLabels = new VersionLabels();
   readonly #downloads = new Gauge({
     name: "firmware_downloads_in_progress",
     help: "Downloads of firmware that are under way.",
@@ -151,6 +160,21 @@ export class Metrics {
    */
   miss(device: string): void {
     this.#misses.inc({ device_id: device });
+  }
+
+  /**
+   * Counts a request of a device that says what it runs.
+   *
+   * @param device A device that the source knows.
+   * @param versions What it says that it runs, any text, and what it is offered.
+   */
+  polled(
+    device: string,
+    versions: { readonly running: string; readonly offered: string },
+  ): void {
+    const { label, dropped } = this.#versionLabels.label(device, versions);
+    if (dropped !== undefined) this.#polls.remove({ device_id: device, version: dropped });
+    this.#polls.inc({ device_id: device, version: label });
   }
 
   /**

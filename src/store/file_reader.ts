@@ -4,11 +4,11 @@
  * @module
  */
 
-/** Reads a file from its beginning to its end, as it was when it was opened. */
+/** Reads a file, or a part of it, as it was when it was opened. */
 export class FileReader {
   readonly #file: Deno.FsFile;
-  readonly #size: number;
-  #given = 0;
+  #at = 0;
+  #end: number;
   #isOpen = true;
 
   /**
@@ -19,12 +19,23 @@ export class FileReader {
    */
   constructor(file: Deno.FsFile, size: number) {
     this.#file = file;
-    this.#size = size;
+    this.#end = size;
   }
 
   /** Whether all bytes were given. */
   get isAtEnd(): boolean {
-    return this.#given === this.#size;
+    return this.#at === this.#end;
+  }
+
+  /**
+   * Goes on with a part, and ends behind it.
+   *
+   * @param range From which byte to which; within the file.
+   */
+  seek({ start, end }: { readonly start: number; readonly end: number }): void {
+    this.#file.seekSync(start, Deno.SeekMode.Start);
+    this.#at = start;
+    this.#end = end;
   }
 
   /**
@@ -36,10 +47,10 @@ export class FileReader {
    */
   async read(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (this.isAtEnd) return undefined;
-    const buffer = new Uint8Array(Math.min(maxBytes, this.#size - this.#given));
+    const buffer = new Uint8Array(Math.min(maxBytes, this.#end - this.#at));
     const count = await this.#file.read(buffer);
-    if (count === null) throw new Error(`File ended after ${this.#given} of ${this.#size} bytes`);
-    this.#given += count;
+    if (count === null) throw new Error(`File ended at byte ${this.#at}, before ${this.#end}`);
+    this.#at += count;
     return buffer.subarray(0, count);
   }
 

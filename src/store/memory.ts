@@ -148,7 +148,8 @@ export class MemoryDraft {
 /** Gives parts of a buffer, without a copy. */
 export class MemoryReader {
   readonly #bytes: Uint8Array<ArrayBuffer>;
-  #given = 0;
+  #at = 0;
+  #end: number;
 
   /**
    * Begins at the beginning.
@@ -157,11 +158,22 @@ export class MemoryReader {
    */
   constructor(bytes: Uint8Array<ArrayBuffer>) {
     this.#bytes = bytes;
+    this.#end = bytes.length;
   }
 
   /** Whether all bytes were given. */
   get isAtEnd(): boolean {
-    return this.#given === this.#bytes.length;
+    return this.#at === this.#end;
+  }
+
+  /**
+   * Goes on with a part, and ends behind it.
+   *
+   * @param range From which byte to which; within the buffer.
+   */
+  seek({ start, end }: { readonly start: number; readonly end: number }): void {
+    this.#at = start;
+    this.#end = end;
   }
 
   /**
@@ -172,8 +184,8 @@ export class MemoryReader {
    */
   read(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (this.isAtEnd) return Promise.resolve(undefined);
-    const part = this.#bytes.subarray(this.#given, this.#given + maxBytes);
-    this.#given += part.length;
+    const part = this.#bytes.subarray(this.#at, Math.min(this.#at + maxBytes, this.#end));
+    this.#at += part.length;
     return Promise.resolve(part);
   }
 

@@ -16,6 +16,9 @@ const firmwareSchema = v.object({
   size: v.pipe(v.number(), v.safeInteger()),
   crc32: v.pipe(v.number(), v.safeInteger()),
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  md5: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+  modifiedAt: v.pipe(v.string(), v.transform((text) => new Date(text)), v.date()),
+  annotations: v.record(v.string(), v.string()),
   layer: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   policy: v.optional(v.string()),
 });
@@ -41,6 +44,12 @@ export interface StoredFirmware {
   readonly crc32: number;
   /** SHA-256 of the bytes, in hex. */
   readonly sha256: string;
+  /** MD5 of the bytes, in hex. */
+  readonly md5: string;
+  /** When the device's firmware became this one. */
+  readonly modifiedAt: Date;
+  /** What its author says of it. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** A manifest or index. */
@@ -98,9 +107,9 @@ export function formatIndex(
   firmware: StoredFirmware,
   { top, layer, policy }: Pick<StoredRecord, "layer" | "policy"> & { readonly top: StoredDocument },
 ): string {
-  const { tag, version, size, crc32, sha256 } = firmware;
-  const kept = { version, size, crc32, sha256, policy };
-  const isOther = layer.sha256 !== undefined && layer.sha256 !== sha256;
+  const { tag, digest: _inDescriptor, ...content } = firmware;
+  const kept = { ...content, policy };
+  const isOther = layer.sha256 !== undefined && layer.sha256 !== kept.sha256;
   return JSON.stringify({
     schemaVersion: 2,
     mediaType: "application/vnd.oci.image.index.v1+json",

@@ -57,7 +57,10 @@ class Bench {
 
 function firmwareOf(device: string, version: string): Firmware {
   const digest = `sha256:${device}@${version}` as const;
-  return { tag: `v${version}`, version, digest, size: version.length, crc32: 0, sha256: "" };
+  return {
+    ...{ tag: `v${version}`, version, digest, size: version.length, crc32: 0, sha256: "", md5: "" },
+    ...{ modifiedAt: new Date(0), annotations: {} },
+  };
 }
 
 Deno.test("A device gets what it was told of on its connection, although there is something newer", async () => {
@@ -185,4 +188,56 @@ Deno.test("A device behind a proxy is known though its port differs", async () =
     bench.newest = 2;
     assert.equal(await bench.ask("/firmware", { headers: { [header]: second } }), "1.0.0");
   }
+});
+
+Deno.test("A device that goes on with a download gets the rest of what it has begun", async () => {
+  const bench = new Bench();
+  const rest = { headers: { range: "bytes=2-" } };
+  assert.equal(await bench.ask("/firmware"), "1.0.0");
+  bench.newest = 2;
+  assert.equal(await bench.ask("/firmware", rest), "0.0");
+  // A connection of its own.
+  assert.equal(await bench.ask("/firmware", { ...rest, port: 50_001 }), "0.0");
+  bench.newest = 33;
+  // Who begins anew gets the newest, also by a range as ESP-IDF's.
+  assert.equal(await bench.ask("/firmware", { headers: { range: "bytes=0-1" } }), "33");
+  assert.equal(await bench.ask("/firmware", rest), ".0.0");
+});
+
+Deno.test("A download goes on as long as its parts come one after the other", async () => {
+  const bench = new Bench();
+  await bench.ask("/firmware");
+  bench.newest = 22;
+  for (let part = 0; part < 5; part++) {
+    bench.nowMs += HOLD_MS - 1;
+    const peer = { port: 50_001 + part, headers: { range: "bytes=0-0,2-2" } };
+    // The first byte along with others is no continuation.
+    if (part === 4) assert.match(await bench.ask("/firmware", peer), /^22/);
+    else {assert.equal(
+        await bench.ask("/firmware", { ...peer, headers: { range: "bytes=-4" } }),
+        ".0.0",
+      );}
+  }
+});
+
+Deno.test("After a HEAD a device gets what it was shown, and not for ever", async () => {
+  const bench = new Bench();
+  const head = (): Promise<string> => bench.ask("/firmware", {}, "HEAD");
+  await head();
+  bench.newest = 2;
+  assert.equal(await bench.ask("/firmware", { headers: { range: "bytes=0-0" } }), "1");
+  bench.nowMs += CONNECTION_MS / 2 + 1;
+  await head();
+  bench.nowMs += CONNECTION_MS / 2 + 1;
+  assert.equal(await bench.ask("/firmware"), "2.0.0");
+});
+
+Deno.test("A download whose firmware is gone begins anew after an error", async () => {
+  const bench = new Bench();
+  await bench.ask("/firmware");
+  bench.newest = 2;
+  bench.gone.add("1.0.0");
+  const rest = { headers: { range: "bytes=2-" } };
+  assert.equal(await bench.ask("/firmware", rest), "Gone");
+  assert.equal(await bench.ask("/firmware", rest), "0.0");
 });

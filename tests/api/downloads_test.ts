@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { Admission } from "../../src/api/admission.ts";
 import { Downloads } from "../../src/api/downloads.ts";
 import { ServiceError } from "../../src/errors.ts";
-import type { FirmwareReader } from "../../src/firmware/firmware.ts";
+import type { ByteReader } from "../../src/firmware/firmware.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 
 /** Gives bytes, and records how. */
-class RecordingReader implements FirmwareReader {
+class RecordingReader implements ByteReader {
   readonly asked: number[] = [];
   closed = 0;
   failure: Error | undefined;

@@ -14,6 +14,9 @@ import { ManagerBench } from "../helpers/fake_source.ts";
 import { crc32Reference, firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { Gate } from "../helpers/registry/gate.ts";
 
+const PATHS =
+  "/health, /ready, /version, /version.json, /firmware, /esphome/<device>/manifest.json, " +
+  "/swupdate";
 const METHOD_REFUSAL = "Method is not allowed here, want GET, HEAD\n\n";
 const bytes = firmwareBytes(1000);
 const firmware: Firmware = {
@@ -22,7 +25,10 @@ const firmware: Firmware = {
   digest: `sha256:${"0".repeat(64)}`,
   size: bytes.length,
   crc32: crc32Reference(bytes),
-  sha256: "",
+  sha256: "5e".repeat(32),
+  md5: "d5".repeat(16),
+  modifiedAt: new Date("2026-01-02T03:04:05Z"),
+  annotations: { "org.opencontainers.image.description": "Waters the roses" },
 };
 
 /** A router on a manager that knows one firmware, or throws. */
@@ -57,14 +63,23 @@ function headLength(response: Response): number {
 }
 
 for (
-  const [target, type, body, age] of [
+  const [target, type, body, head] of [
     [
       "/version?device=esp32",
       "text/plain; charset=utf-8",
       new TextEncoder().encode(`1.2.3-rc.1+7\n${firmware.crc32}\n1000`),
-      { age: "7" },
+      {
+        ...{ age: "7", "cache-control": "no-cache", vary: "Accept" },
+        etag: `"1.2.3-rc.1+7/${firmware.crc32}/1000"`,
+      },
     ],
-    ["/firmware?device=esp32", "application/octet-stream", bytes, { age: "7" }],
+    ["/firmware?device=esp32", "application/octet-stream", bytes, {
+      ...{ age: "7", "cache-control": "no-cache", "accept-ranges": "bytes" },
+      etag: `"${firmware.sha256}"`,
+      "last-modified": "Fri, 02 Jan 2026 03:04:05 GMT",
+      "x-firmware-version": "1.2.3-rc.1+7",
+      "x-firmware-crc32": String(firmware.crc32),
+    }],
     ["/health", "text/plain; charset=utf-8", new Uint8Array(), {}],
   ] as const
 ) {
@@ -72,7 +87,7 @@ for (
     const response = await routerOf().request(target);
     assert.equal(response.status, 200);
     assert.deepEqual(Object.fromEntries(response.headers), {
-      ...age,
+      ...head,
       "content-length": String(body.length),
       "content-type": type,
     });
@@ -83,7 +98,7 @@ for (
     const response = await routerOf().request(target, { method: "HEAD" });
     assert.equal(response.status, 200);
     assert.deepEqual(Object.fromEntries(response.headers), {
-      ...age,
+      ...head,
       "content-length": String(body.length),
       "content-type": type,
     });
@@ -216,6 +231,27 @@ Deno.test("GET /firmware goes on fetching for the next one although its client h
 });
 
 for (
+  const [path, status, asked] of [
+    ["/esphome/garden/pump/manifest.json", 404, ["garden/pump"]],
+    ["/esphome/garden%2Fpump/manifest.json", 404, ["garden/pump"]],
+    ["/esphome/manifest.json/manifest.json", 404, ["manifest.json"]],
+    ["/esphome/UPPER/manifest.json", 400, ["UPPER"]],
+    ["/esphome//manifest.json", 404, []],
+    ["/esphome/manifest.json", 404, []],
+    ["/swupdate", 400, []],
+    ["/version.json", 400, []],
+  ] as const
+) {
+  Deno.test(`GET ${path} answers ${status} in a short line`, async () => {
+    const devices: string[] = [];
+    const response = await routerOf(undefined, devices).request(path);
+    assert.equal(response.status, status);
+    assert.match(await response.text(), /^[A-Z][^\n]{5,250}\n\n$/);
+    assert.deepEqual(devices, asked);
+  });
+}
+
+for (
   const path of [
     "/",
     "/version/",
@@ -229,8 +265,7 @@ for (
   Deno.test(`GET ${path} is nothing, and says what there is`, async () => {
     const response = await routerOf().request(`http://localhost${path}`);
     assert.equal(response.status, 404);
-    const message =
-      "There is nothing at this path, only at /health, /ready, /version, /firmware\n\n";
+    const message = "There is nothing at this path, only at " + PATHS + "\n\n";
     assert.equal(await response.text(), message);
   });
 }

@@ -72,6 +72,10 @@ const TAKEN: readonly (readonly [string, kinds.ValueKind<unknown>, string, unkno
     "http://registry.example:80/",
     "https://[2001:db8::1]",
   ].map((url) => ["registryUrl", kinds.registryUrl, url, url] as const),
+  ["origin", kinds.origin, "*", "*"],
+  ["origin", kinds.origin, "https://a.example/", "https://a.example"],
+  ["origin", kinds.origin, "HTTP://LocalHost:8000", "http://localhost:8000"],
+  ["origin", kinds.origin, "https://[::1]:8443", "https://[::1]:8443"],
 ];
 
 for (const [name, kind, text, value] of TAKEN) {
@@ -176,6 +180,23 @@ const REFUSED: readonly (readonly [string, kinds.ValueKind<unknown>, readonly st
       "registry.example:99999",
       "a b",
       "[::1",
+    ],
+  ],
+  [
+    "origin",
+    kinds.origin,
+    [
+      "",
+      "**",
+      "null",
+      "a.example",
+      "//a.example",
+      "ftp://a.example",
+      "https://a.example/page",
+      "https://a.example?x",
+      "https://user@a.example",
+      "https://*.a.example",
+      "https://a.example, https://b.example",
     ],
   ],
 ];

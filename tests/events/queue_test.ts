@@ -75,6 +75,11 @@ class QueueBench {
 
 const QUIET_MS = 50;
 
+/** Waits until all is off the disk: files go in another thread. */
+async function nothingPends(directory: string): Promise<void> {
+  while ((await filesOf(directory)).some((path) => path.includes("pending")));
+}
+
 Deno.test("EventQueue makes one check of twenty events of a device at once", async () => {
   const bench = await QueueBench.open();
   await Promise.all(Array.from({ length: 20 }, () => bench.accept("a")));
@@ -247,10 +252,7 @@ async function endsAfter(code: ErrorCode, attempts: number): Promise<void> {
       assert.notEqual(bench.nextMs, undefined);
       await bench.pass(30_000);
     }
-    // Its file goes in another thread.
-    while ((await filesOf(directory)).some((path) => path.includes("pending"))) {
-      await bench.settle();
-    }
+    await nothingPends(directory);
     assert.equal(bench.handled.length, attempts);
     assert.equal(bench.nextMs, undefined);
     assert.equal(logs.records.at(-1)?.message, "Event ends without a firmware");
@@ -271,7 +273,7 @@ Deno.test("EventQueue carries out after a restart what it had accepted, also wha
     const next = await QueueBench.open({ directory });
     await next.pass(QUIET_MS);
     assert.deepEqual(next.handled.toSorted(), ["a", "garden/b"]);
-    while ((await filesOf(directory)).some((path) => path.includes("pending"))) await next.settle();
+    await nothingPends(directory);
     const last = await QueueBench.open({ directory });
     await last.pass(60_000);
     assert.deepEqual(last.handled, []);
@@ -288,6 +290,7 @@ Deno.test("EventQueue starts nothing after stop(), and still accepts", () =>
     const next = await QueueBench.open({ directory });
     await next.pass(QUIET_MS);
     assert.deepEqual(next.handled.toSorted(), ["a", "b"]);
+    await nothingPends(directory);
   }));
 
 Deno.test("EventQueue tries no more after stop() what fails then", async () => {

@@ -70,6 +70,37 @@ Deno.test("resolveArtifact() tells an index without any media type by its manife
   assert.deepEqual([layer.digest, digest], [digestOf(firmware), index.digest]);
 });
 
+Deno.test("resolveArtifact() keeps what is said of the firmware, the nearer to it the rather", async () => {
+  const image = "org.opencontainers.image.";
+  const annotations = {
+    [`${image}title`]: "Garden pump",
+    [`${image}created`]: "2026-02-03T04:05:06Z",
+    [`${image}base.name`]: "scratch",
+  };
+  const child = manifestOf({
+    layers: [{
+      ...OCTETS,
+      annotations: { [`${image}title`]: "firmware.bin", "dev.otaflux.flash-offset": "0x0" },
+    }],
+    annotations,
+  });
+  const { manifests: [entry] } = JSON.parse(new TextDecoder().decode(imageIndex([child]).manifest));
+  const index = seal(MEDIA_TYPES.oci.index, new Map(), {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.oci.index,
+    manifests: [{ ...entry, platform: { os: "none", architecture: "esp32", variant: "c3" } }],
+    annotations: { [`${image}title`]: "All pumps", [`${image}version`]: "1.2.3" },
+  });
+  const found = await resolveArtifact(sourceOf({ ...index, children: [child] }), DEVICE, "1.0.0");
+  assert.deepEqual(found.annotations, {
+    "dev.otaflux.chip-family": "ESP32-C3",
+    "dev.otaflux.flash-offset": "0x0",
+    [`${image}title`]: "Garden pump",
+    [`${image}version`]: "1.2.3",
+    [`${image}created`]: "2026-02-03T04:05:06Z",
+  });
+});
+
 Deno.test("resolveArtifact() takes the first of several layers", async () => {
   const artifact = orasArtifact(firmware, { moreFiles: { "notes.txt": firmwareBytes(7) } });
   const { layer } = await resolveArtifact(sourceOf(artifact), DEVICE, "1.0.0");

@@ -10,6 +10,9 @@ function entryOf(version: string): CacheEntry {
     size: 0,
     crc32: 0,
     sha256: "",
+    md5: "",
+    modifiedAt: new Date(0),
+    annotations: {},
     bytes: new Uint8Array(),
   } as const;
   return { firmware, confirmedAtMs: 0, failures: 0, retryAtMs: 0 };

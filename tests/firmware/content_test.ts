@@ -142,15 +142,16 @@ for (const blob of ["plain", "gzipped", "zstded"] as const) {
   });
 }
 
-Deno.test("storeContent() computes size, CRC-32 and SHA-256 of the firmware, not of the blob", async () => {
+Deno.test("storeContent() computes size, CRC-32, SHA-256 and MD5 of the firmware, not of the blob", async () => {
   for (const algorithm of ["sha256", "sha512"] as const) {
     for (const form of ["raw", "sniff", "archive"] as const) {
       const blob = form === "archive" ? BLOBS["tar.gz"] : firmware;
-      const { bytes, size, crc32, sha256 } = await readBytes(blob, { form, algorithm });
-      assert.deepEqual({ size, crc32, sha256 }, {
+      const { bytes, size, crc32, sha256, md5 } = await readBytes(blob, { form, algorithm });
+      assert.deepEqual({ size, crc32, sha256, md5 }, {
         size: firmware.length,
         crc32: crc32Reference(firmware),
         sha256: createHash("sha256").update(firmware).digest("hex"),
+        md5: createHash("md5").update(firmware).digest("hex"),
       });
       assert.equal(bytes?.length, firmware.length);
     }

@@ -8,7 +8,10 @@ const HOLD_MS = 60_000;
 function firmwareOf(digit: number): Firmware {
   const digest: Digest = `sha256:${String(digit).repeat(64)}`;
   const version = `${digit}.0.0`;
-  return { tag: version, version, digest, size: 0, crc32: 0, sha256: "" };
+  return {
+    ...{ tag: version, version, digest, size: 0, crc32: 0, sha256: "", md5: "" },
+    ...{ modifiedAt: new Date(0), annotations: {} },
+  };
 }
 
 const [one, two] = [firmwareOf(1), firmwareOf(2)];

@@ -82,3 +82,24 @@ Deno.test("FirmwareLookup.exact() finds what is no longer the newest, and tells 
     message: `Firmware 1.0.0 of device '${DEVICE}' is no longer there, ask for the version`,
   });
 });
+
+Deno.test("FirmwareLookup.newest() dates a firmware by its author, and one that follows it later", async () => {
+  const { lookup, source } = new Bench();
+  const first = await lookup.newest(DEVICE, undefined);
+  assert.equal(
+    first.modifiedAt.toISOString(),
+    first.annotations["org.opencontainers.image.created"]
+      ?.replace("Z", ".000Z"),
+  );
+  // Of the same date.
+  source.push(DEVICE, "2.0.0", two);
+  const second = await lookup.newest(DEVICE, first);
+  assert.ok(second.modifiedAt > first.modifiedAt);
+});
+
+Deno.test("FirmwareLookup.exact() leaves the date as it was known", async () => {
+  const { lookup } = new Bench();
+  const known = await lookup.newest(DEVICE, undefined);
+  const modifiedAt = new Date("2020-01-01T00:00:00Z");
+  assert.deepEqual(await lookup.exact(DEVICE, { ...known, modifiedAt }), { ...known, modifiedAt });
+});

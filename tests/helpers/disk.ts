@@ -25,6 +25,11 @@ export function sha256Of(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+/** MD5 in hex. */
+export function md5Of(bytes: Uint8Array): string {
+  return createHash("md5").update(bytes).digest("hex");
+}
+
 /** Stores a content, as the domain does. */
 export async function put(
   store: Pick<FirmwareStore, "draft">,
@@ -46,7 +51,8 @@ export function recordOf(bytes: Uint8Array, version = "1.0.0"): FirmwareRecord {
   return {
     firmware: {
       ...{ tag: `v${version}`, version, digest, size: bytes.length },
-      ...{ crc32: crc32Reference(bytes), sha256 },
+      ...{ crc32: crc32Reference(bytes), sha256, md5: md5Of(bytes) },
+      ...{ modifiedAt: new Date("2026-01-02T03:04:05Z"), annotations: { "a.title": version } },
     },
     documents: [{ digest, mediaType: "a/b", bytes: manifest }],
     layer: { digest: `sha256:${sha256}`, sha256 },

@@ -11,6 +11,7 @@ Deno.test("Metrics exposes exactly the series that dashboards know", async () =>
     "firmware_signature_verifications_total counter",
     "registry_up gauge",
     "firmware_stale_seconds gauge",
+    "firmware_device_polls_total counter",
     "firmware_downloads_in_progress gauge",
     "firmware_downloads_refused_total counter",
     "http_requests_total counter",
@@ -159,4 +160,21 @@ Deno.test("Metrics describes each series that it exposes, with its labels", asyn
   );
   const requests = described.find(({ name }) => name === "http_requests_total");
   assert.deepEqual(requests?.labels, ["method", "path", "status"]);
+});
+
+Deno.test("Metrics counts polls by device and version, a bounded number of them", async () => {
+  const metrics = new Metrics();
+  const poll = (running: string, offered = "2.0.0"): void =>
+    metrics.polled("a/b", { running, offered });
+  poll("1.0.0");
+  poll("v1.0.0");
+  poll("nonsense");
+  for (let minor = 1; minor < 30; minor++) poll(`1.${minor}.0`);
+  poll("2.0.0");
+  const lines = (await metrics.expose()).split("\n")
+    .filter((line) => line.startsWith("firmware_device_polls_total"));
+  assert.equal(lines.length, 21);
+  assert(lines.includes(`firmware_device_polls_total{device_id="a/b",version="2.0.0"} 1`));
+  assert(lines.includes(`firmware_device_polls_total{device_id="a/b",version="other"} 11`));
+  assert(!lines.some((line) => line.includes(`version="1.0.0"`)));
 });

@@ -294,3 +294,36 @@ Deno.test("DiskStore stores nothing on a full disk, and goes on with what it has
     assert.deepEqual(await filesOf(directory), before);
     assert.deepEqual(await storedBytes(store, sha256Of(one)), one);
   }));
+
+withBench("FileReader.seek() gives a part, and another one after it", async ({ store }) => {
+  const sha256 = await put(store, one);
+  const reader = await store.open(sha256);
+  assert(reader);
+  const read = async (): Promise<number[]> => {
+    const bytes: number[] = [];
+    for (let part; (part = await reader.read(7)) !== undefined;) bytes.push(...part);
+    return bytes;
+  };
+  for (const [start, end] of [[100, 300], [0, 1], [one.length - 1, one.length]] as const) {
+    reader.seek({ start, end });
+    assert.equal(reader.isAtEnd, false);
+    assert.deepEqual(await read(), [...one.slice(start, end)]);
+    assert.equal(reader.isAtEnd, true);
+  }
+  reader.close();
+});
+
+withBench(
+  "DiskStore.load() gives nothing where the record lacks a checksum",
+  async (bench, folder) => {
+    await bench.serve("a", one, "1.2.3");
+    const path = `${folder}/a/index.json`;
+    const index = JSON.parse(await Deno.readTextFile(path));
+    const [{ annotations }] = index.manifests;
+    const { md5: _md5, ...rest } = JSON.parse(annotations["dev.otaflux.firmware"]);
+    annotations["dev.otaflux.firmware"] = JSON.stringify(rest);
+    await Deno.writeTextFile(path, JSON.stringify(index));
+    await bench.restart();
+    assert.equal(await bench.store.load("a"), undefined);
+  },
+);

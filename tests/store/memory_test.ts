@@ -46,3 +46,16 @@ Deno.test("MemoryStore writes nothing down", async () => {
   assert.equal(await store.load(), undefined);
   await store.remove();
 });
+
+Deno.test("MemoryReader.seek() gives a part, and another one after it", async () => {
+  const store = new MemoryStore({ maxBytes: 10_000 });
+  await put(store, one);
+  const reader = await store.open(sha256Of(one));
+  assert(reader);
+  for (const [start, end] of [[100, 300], [0, 1], [999, 1000]] as const) {
+    reader.seek({ start, end });
+    assert.equal(reader.isAtEnd, false);
+    assert.deepEqual(await bytesOf(reader), one.slice(start, end));
+    assert.equal(reader.isAtEnd, true);
+  }
+});

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { evaluateConditions, isRangeWanted, type Outcome } from "../../src/api/conditional.ts";
+
+const ETAG = `"now"`;
+const MODIFIED = new Date("2026-01-02T03:04:05Z");
+const current = { etag: ETAG, lastModified: MODIFIED };
+
+/** A condition on tags, and how it is written. */
+type TagCondition = "*" | readonly { readonly isWeak: boolean; readonly isCurrent: boolean }[];
+
+/** Seconds between what a date condition says and the last modification; text is no date. */
+type DateCondition = number | "nonsense";
+
+interface Conditions {
+  readonly ifMatch: TagCondition | undefined;
+  readonly ifUnmodifiedSince: DateCondition | undefined;
+  readonly ifNoneMatch: TagCondition | undefined;
+  readonly ifModifiedSince: DateCondition | undefined;
+}
+
+const tagCondition = fc.option(
+  fc.oneof(
+    fc.constant("*" as const),
+    fc.array(fc.record({ isWeak: fc.boolean(), isCurrent: fc.boolean() }), { maxLength: 3 }),
+  ),
+  { nil: undefined },
+);
+const dateCondition = fc.option(
+  fc.oneof(fc.constantFrom(-1, 0, 1, -86_400, 86_400), fc.constant("nonsense" as const)),
+  { nil: undefined },
+);
+
+function headersOf(conditions: Conditions): Headers {
+  const headers = new Headers();
+  const tags = (condition: TagCondition): string =>
+    condition === "*"
+      ? "*"
+      : condition.map(({ isWeak, isCurrent }, index) =>
+        `${isWeak ? "W/" : ""}${isCurrent ? ETAG : `"other${index}"`}`
+      ).join(", ");
+  const date = (condition: DateCondition): string =>
+    condition === "nonsense"
+      ? "yesterday"
+      : new Date(MODIFIED.getTime() + condition * 1000).toUTCString();
+  const { ifMatch, ifUnmodifiedSince, ifNoneMatch, ifModifiedSince } = conditions;
+  if (ifMatch !== undefined) headers.set("if-match", tags(ifMatch));
+  if (ifNoneMatch !== undefined) headers.set("if-none-match", tags(ifNoneMatch));
+  if (ifUnmodifiedSince !== undefined) headers.set("if-unmodified-since", date(ifUnmodifiedSince));
+  if (ifModifiedSince !== undefined) headers.set("if-modified-since", date(ifModifiedSince));
+  return headers;
+}
+
+/** RFC 9110, 13.2.2, step by step, for GET on what exists. */
+function model(conditions: Conditions): Outcome {
+  const { ifMatch, ifUnmodifiedSince, ifNoneMatch, ifModifiedSince } = conditions;
+  const isDate = (condition: DateCondition | undefined): condition is number =>
+    typeof condition === "number";
+  // Step 1
+  if (ifMatch !== undefined) {
+    const isTrue = ifMatch === "*" || ifMatch.some((tag) => tag.isCurrent && !tag.isWeak);
+    if (!isTrue) return "precondition-failed";
+  }
+  // Step 2
+  if (ifMatch === undefined && isDate(ifUnmodifiedSince)) {
+    const isTrue = ifUnmodifiedSince >= 0;
+    if (!isTrue) return "precondition-failed";
+  }
+  // Step 3
+  if (ifNoneMatch !== undefined) {
+    const isTrue = ifNoneMatch !== "*" && !ifNoneMatch.some((tag) => tag.isCurrent);
+    return isTrue ? "proceed" : "not-modified";
+  }
+  // Step 4
+  if (isDate(ifModifiedSince)) {
+    const isTrue = ifModifiedSince < 0;
+    if (!isTrue) return "not-modified";
+  }
+  return "proceed";
+}
+
+Deno.test("evaluateConditions() does as RFC 9110 says, step by step", () => {
+  const conditions = fc.record({
+    ifMatch: tagCondition,
+    ifUnmodifiedSince: dateCondition,
+    ifNoneMatch: tagCondition,
+    ifModifiedSince: dateCondition,
+  });
+  fc.assert(
+    fc.property(conditions, (conditions) => {
+      assert.equal(evaluateConditions(headersOf(conditions), current), model(conditions));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+for (
+  const [name, value, outcome] of [
+    ["if-match", "now", "precondition-failed"],
+    ["if-match", `W/"now"`, "precondition-failed"],
+    ["if-match", ` * `, "proceed"],
+    ["if-none-match", "now", "proceed"],
+    ["if-none-match", `"x", W/"now"`, "not-modified"],
+    ["if-none-match", "*", "not-modified"],
+    ["if-modified-since", "Fri, 02 Jan 2026 03:04:05 GMT", "not-modified"],
+    ["if-modified-since", "Fri, 02 Jan 2026 03:04:04 GMT", "proceed"],
+    ["if-unmodified-since", "Fri, 02 Jan 2026 03:04:05 GMT", "proceed"],
+    ["if-unmodified-since", "Fri, 02 Jan 2026 03:04:04 GMT", "precondition-failed"],
+  ] as const
+) {
+  Deno.test(`evaluateConditions() with ${name}: ${value} says ${outcome}`, () => {
+    assert.equal(evaluateConditions(new Headers({ [name]: value }), current), outcome);
+  });
+}
+
+for (
+  const [value, isWanted] of [
+    [undefined, true],
+    [`"now"`, true],
+    [`W/"now"`, false],
+    [`"other"`, false],
+    [`"now", "other"`, false],
+    ["*", false],
+    ["now", false],
+    ["", false],
+    // The very date of the firmware: two builds may claim the same.
+    ["Fri, 02 Jan 2026 03:04:05 GMT", false],
+  ] as const
+) {
+  Deno.test(`isRangeWanted() with If-Range: ${value} is ${isWanted}`, () => {
+    const headers = new Headers(value === undefined ? {} : { "if-range": value });
+    assert.equal(isRangeWanted(headers, current), isWanted);
+  });
+}
