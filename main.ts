@@ -90,7 +90,7 @@ async function main(): Promise<void> {
     source,
     verifier,
     store,
-    observer: metrics,
+    observer: metrics.firmware,
     cacheSize: config.cacheSize,
     refreshIntervalMs: config.refreshIntervalMs,
     trackForMs: config.trackForMs,
@@ -100,31 +100,32 @@ async function main(): Promise<void> {
     maxFirmwareBytes: config.maxFirmwareBytes,
     guard: createGuard(config),
   });
-  metrics.observeStaleness(() => manager.staleness());
-  metrics.freshness.observe(() => manager.lastCheckSeconds());
+  metrics.firmware.observe({
+    staleness: () => manager.staleness(),
+    lastCheckSeconds: () => manager.lastCheckSeconds(),
+  });
   const events = await createEvents(config, async (device) => {
     await manager.refresh(device);
   });
   manager.start();
   const admission = new Admission({
     limit: config.edge.maxDownloads,
-    onRefusal: () => metrics.downloadRefused(),
+    onRefusal: () => metrics.downloads.refused(),
   });
   const downloads = new Downloads({ idleMs: config.idleMs, admission });
-  metrics.observeDownloads(() => downloads.count);
-  metrics.delivery.observe(() => downloads.sentBytes);
+  metrics.downloads.observe(downloads);
   const router = createRouter({
     manager,
     downloads,
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
-    fleet: metrics,
+    fleet: metrics.fleet,
     corsOrigins: config.corsOrigins,
     observe: trackRequests(metrics),
     webhooks: {
       secret: config.webhookSecret,
       repositoryPrefix: config.repositoryPrefix,
       events,
-      observer: metrics,
+      observer: metrics.webhooks,
     },
     before: [identifyRequests(), ...tokens ? [authorize(tokens)] : []],
   });

@@ -45,17 +45,17 @@ Deno.test("StoreSeries reads each time how much is kept, and counts what had to 
   assert.equal(await valueOf(metrics, "firmware_cache_evictions_total"), 2);
 });
 
-Deno.test("DeliverySeries exposes all bytes so far, however often it is read", async () => {
+Deno.test("DownloadSeries exposes all bytes so far, however often it is read", async () => {
   const metrics = new Metrics();
   assert.equal(await valueOf(metrics, "firmware_sent_bytes_total"), 0);
-  metrics.delivery.observe(() => 7);
+  metrics.downloads.observe({ count: 1, sentBytes: 7 });
   for (const _ of [1, 2]) assert.equal(await valueOf(metrics, "firmware_sent_bytes_total"), 7);
 });
 
-Deno.test("FreshnessSeries says nothing before a check has succeeded", async () => {
+Deno.test("FirmwareSeries says nothing before a check has succeeded", async () => {
   const metrics = new Metrics();
   let seconds: number | undefined;
-  metrics.freshness.observe(() => seconds);
+  metrics.firmware.observe({ staleness: () => [], lastCheckSeconds: () => seconds });
   assert.deepEqual(await series(metrics, "firmware_last_check_seconds"), []);
   seconds = 1.5;
   assert.equal(await valueOf(metrics, "firmware_last_check_seconds"), 1.5);
@@ -63,10 +63,10 @@ Deno.test("FreshnessSeries says nothing before a check has succeeded", async () 
   assert.deepEqual(await series(metrics, "firmware_last_check_seconds"), []);
 });
 
-Deno.test("FreshnessSeries counts checks that have failed by their code", async () => {
+Deno.test("FirmwareSeries counts checks that have failed by their code", async () => {
   const metrics = new Metrics();
   for (const code of ["storage-failed", "source-refused", "storage-failed"]) {
-    metrics.checkFailed(code);
+    metrics.firmware.checkFailed(code);
   }
   assert.deepEqual(await series(metrics, "firmware_check_failures_total"), [
     `firmware_check_failures_total{code="storage-failed"} 2`,
