@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { dockerImage, orasArtifact } from "../helpers/artifacts.ts";
 import { run } from "../helpers/cache.ts";
@@ -151,6 +152,21 @@ Deno.test("check says what to try where content is not what its digest says", as
   assertFails(ending, /digest/, /^What the registry delivers is not what was pushed/);
   assert.match(ending.stdout, /^Layer {6}sha256:/m);
 });
+
+Deno.test("check looks for the signature that the service would ask for, and downloads nothing without", () =>
+  withFolder(async (folder) => {
+    const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const key = join(folder, "cosign.pub");
+    await Deno.writeTextFile(key, `${publicKey.export({ type: "spki", format: "pem" })}`);
+    await using registry = new FakeRegistry();
+    registry.push("factory/esp32", "1.0.0", orasArtifact(BYTES));
+    const args = ["--cosign-pub-key-path", key];
+    const ending = await checkDevice("esp32", registry.origin, { args });
+    assertFails(ending, /sign/i, /^Sign the firmware that the version names/);
+    assert.match(ending.stdout, /^Signature {2}invalid$/m);
+    assert.doesNotMatch(ending.stdout, /^Layer/m);
+    assert.equal(registry.count({ kind: "blob" }), 0);
+  }));
 
 Deno.test("check says what to try where the address is not a registry's", async () => {
   const server = Deno.serve(

@@ -41,6 +41,9 @@ export const SUBJECT_COMMIT = Deno.env.get("OTAFLUX_SUBJECT") === "executable"
 export const SUBJECT_LACKS_ZSTD = Deno.env.get("OTAFLUX_SUBJECT") === "executable" &&
   !Deno.env.get("DENORT_BIN");
 
+/** In an executable, whether there are traces was decided when it was made. */
+export const SUBJECT_LACKS_TRACES = Deno.env.get("OTAFLUX_SUBJECT") === "executable";
+
 /** Hours after its last use that an earlier build is kept: an executable is as large as Deno. */
 const KEPT_HOURS = 1;
 

@@ -8,7 +8,6 @@ Deno.test("Metrics has the series of the Rust OtaFlux, whose dashboards go on wo
       "firmware_cache_hit_total counter",
       "firmware_cache_miss_total counter",
       "firmware_cache_entries gauge",
-      "firmware_signature_verifications_total counter",
       "http_requests_total counter",
       "http_request_duration_seconds histogram",
     ]
