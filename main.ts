@@ -40,6 +40,9 @@ import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
 import type { StoreSeries } from "./src/metrics/store_series.ts";
+import { MqttBroker } from "./src/notifier/broker.ts";
+import { MqttNotifier, type MqttNotifierOptions } from "./src/notifier/notifier.ts";
+import { Topics } from "./src/notifier/topics.ts";
 import { keepOnly, type NeededAccess } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import type { RequestObserver } from "./src/registry/measure.ts";
@@ -86,10 +89,15 @@ async function main(): Promise<void> {
   keepOnly(accessOf(config));
   const store = await createStore(config, metrics.store);
   metrics.store.observe({ bytes: () => store.bytes, maxBytes: config.cacheMaxBytes });
+  const notifier = await createNotifier(config, {
+    observer: metrics.mqtt,
+    refresh: (device) => manager.refresh(device),
+  });
   const manager = new FirmwareManager({
     source,
     verifier,
     store,
+    notifier,
     observer: metrics.firmware,
     cacheSize: config.cacheSize,
     refreshIntervalMs: config.refreshIntervalMs,
@@ -105,7 +113,8 @@ async function main(): Promise<void> {
     lastCheckSeconds: () => manager.lastCheckSeconds(),
   });
   const events = await createEvents(config, async (device) => {
-    await manager.refresh(device);
+    const firmware = await manager.refresh(device);
+    await notifier?.announce(device, firmware, { always: true });
   });
   manager.start();
   const admission = new Admission({
@@ -143,7 +152,7 @@ async function main(): Promise<void> {
   await anySignal("SIGTERM", "SIGINT");
   manager.stop();
   events.stop();
-  await drain(servers);
+  await Promise.all([drain(servers), notifier?.close()]);
   Deno.exit(0);
 }
 
@@ -272,6 +281,29 @@ async function createEvents(
   try {
     // However many events there are, a device that waits does not stand in line behind them.
     return await EventQueue.open({ directory, handle, concurrency: Math.max(1, concurrency - 1) });
+  } catch (error) {
+    exitWith(EXIT_FAILURE, describeError(error));
+  }
+}
+
+async function createNotifier(
+  { mqtt, cacheDirectory }: Config,
+  parts: Pick<MqttNotifierOptions, "observer" | "refresh">,
+): Promise<MqttNotifier | undefined> {
+  if (mqtt === undefined) return undefined;
+  const { topic, publicUrl, homeAssistantPrefix, clientId, ...broker } = mqtt;
+  try {
+    return await MqttNotifier.start({
+      ...parts,
+      ...{ topic, publicUrl, homeAssistantPrefix },
+      broker: new MqttBroker({
+        ...broker,
+        // Replicas must differ: of two with the same name the broker keeps one.
+        clientId: clientId ?? `otaflux-${crypto.randomUUID().slice(0, 8)}`,
+        willTopic: new Topics(topic).state,
+      }),
+      directory: cacheDirectory && `${cacheDirectory}/${OWN_FOLDER}/notifications`,
+    });
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }

@@ -10,6 +10,7 @@ import { orasArtifact } from "../tests/helpers/artifacts.ts";
 import { FakeRegistry } from "../tests/helpers/fake_registry.ts";
 import { firmwareBytes } from "../tests/helpers/firmware_bytes.ts";
 import * as faults from "../tests/helpers/registry/faults.ts";
+import { measureAnnouncements } from "./announcements.ts";
 import {
   requestsPerSecond,
   residentMiB,
@@ -140,7 +141,23 @@ async function startSlowReaders(port: number): Promise<Deno.Conn[]> {
   return readers;
 }
 
+/** Push to message; the goal is a p99 within 250 ms. */
+async function announcements(folder: string): Promise<void> {
+  const { p50, p99, shares } = await measureAnnouncements(folder);
+  const parts = Object.entries(shares).map(([part, share]) => `${part} ${percent(share)}`);
+  row(
+    "push to MQTT message, 1 MiB, p50 and p99 of 200",
+    `${p50.toFixed(0)} ms, ${p99.toFixed(0)} ms`,
+    parts.join(", "),
+  );
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
+}
+
 say("| what | figure | compared with |");
 say("| --- | --- | --- |");
 await withFolder(throughput);
 await withFolder(memory);
+await withFolder(announcements);

@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { serviceFlags } from "../deploy/compile.ts";
+import { freePort } from "../tests/helpers/free_port.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");
 
@@ -13,12 +14,6 @@ const REPOSITORY = join(import.meta.dirname ?? ".", "..");
 export interface Served extends AsyncDisposable {
   readonly port: number;
   readonly pid: number;
-}
-
-/** A port that is free at the moment. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Starts the service out of its bundle and waits until it answers. */

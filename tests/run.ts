@@ -10,8 +10,19 @@ import { exists } from "./helpers/cache.ts";
 import { debianTool } from "./helpers/debian.ts";
 import { subjectCommand } from "./helpers/subject.ts";
 
-/** Debian's packages with the real servers and clients; a test asks `debianTool` for its own. */
-const PACKAGES = ["docker-registry", "skopeo", "rauc", "swupdate", "prometheus"];
+/**
+ * Debian's packages with the real servers and clients, and a program of each; a test asks
+ * `debianTool` for its own.
+ */
+const PACKAGES = {
+  "docker-registry": "docker-registry",
+  skopeo: "skopeo",
+  rauc: "rauc",
+  swupdate: "swupdate",
+  mosquitto: "mosquitto",
+  "mosquitto-clients": "mosquitto_sub",
+  prometheus: "promtool",
+};
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");
 
@@ -21,8 +32,8 @@ function say(line: string): void {
 
 /** Brings all that takes long or may fail before the first test, which then finds it in place. */
 async function prepare(): Promise<void> {
-  for (const name of PACKAGES) {
-    const tool = await debianTool(name, { announce: say });
+  for (const [name, binary] of Object.entries(PACKAGES)) {
+    const tool = await debianTool(name, { binary, announce: say });
     if ("skip" in tool) say(`Tests that need "${name}" are skipped: ${tool.skip}`);
   }
   await subjectCommand();

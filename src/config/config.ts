@@ -10,6 +10,7 @@ import { isRepositoryName } from "../repository.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
 import { type EdgeConfig, resolveEdge } from "./edge.ts";
 import { type CosignConfig, resolveCosign } from "./cosign.ts";
+import { type MqttConfig, resolveMqtt } from "./mqtt.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
 import { type FileAccess, invalid } from "./usage.ts";
@@ -56,6 +57,8 @@ export interface Config {
   readonly webhookSecret: string | undefined;
   /** How devices are met. */
   readonly edge: EdgeConfig;
+  /** Where firmware is announced; nowhere without. */
+  readonly mqtt: MqttConfig | undefined;
   /** The least important records that are logged. */
   readonly logLevel: LogLevel;
   /** How a record looks. */
@@ -141,6 +144,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     corsOrigins: values.corsOrigin,
     webhookSecret: resolveWebhookSecret(values, input),
     edge: resolveEdge(values),
+    mqtt: resolveMqtt(values, input),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
   };

@@ -220,6 +220,63 @@ export const SETTINGS = {
     help: "file of the tokens and passwords of devices, one a line; without it, none is asked for",
     kind: kinds.path,
   },
+  mqttUrl: {
+    value: "url",
+    help: "MQTT broker to announce firmware at; nothing is announced without",
+    kind: kinds.mqttUrl,
+  },
+  mqttUsername: {
+    value: "name",
+    help: "user of the broker; anonymous without",
+    kind: kinds.text,
+  },
+  mqttPassword: {
+    value: "secret",
+    help: "password of the broker's user",
+    kind: kinds.text,
+    isSecret: true,
+  },
+  mqttPasswordFile: {
+    value: "path",
+    help: "file that holds the password of the broker's user",
+    kind: kinds.path,
+  },
+  mqttTopic: {
+    value: "topic",
+    help: "what precedes the device id in a topic; empty makes topics that begin with a slash",
+    kind: kinds.mqttTopic,
+  },
+  mqttProtocol: {
+    value: "version",
+    help: "MQTT version; after 5 comes 3.1.1 where the broker does not know it",
+    kind: kinds.oneOf(["5", "3.1.1"]),
+    default: "5",
+  },
+  mqttCaCertPath: {
+    value: "path",
+    help: "PEM file of a private certificate authority to trust for the broker; makes it TLS",
+    kind: kinds.path,
+  },
+  mqttClientCertPath: {
+    value: "path",
+    help: "PEM file of the certificate that the broker knows us by; the key must be given, too",
+    kind: kinds.path,
+  },
+  mqttClientKeyPath: {
+    value: "path",
+    help: "PEM file of the key to that certificate",
+    kind: kinds.path,
+  },
+  publicUrl: {
+    value: "url",
+    help: "where devices reach this service; announcements then say where the firmware is",
+    kind: kinds.publicUrl,
+  },
+  homeassistantDiscoveryPrefix: {
+    value: "topic",
+    help: "topic below which Home Assistant finds devices, usually homeassistant; off without",
+    kind: kinds.mqttTopic,
+  },
   logLevel: {
     value: "level",
     help: "the least important records that are logged",

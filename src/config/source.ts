@@ -4,7 +4,7 @@
  * @module
  */
 
-import { X509Certificate } from "node:crypto";
+import { readCertificates } from "./certificates.ts";
 import type { SettingValues } from "./settings.ts";
 import { type FileAccess, invalid, readFile, UsageError } from "./usage.ts";
 
@@ -96,21 +96,5 @@ function resolveCredentials(
 function resolveCaCertificates(values: SettingValues, files: FileAccess): readonly string[] {
   const { registryCaCertPath: file } = values;
   if (file === undefined) return [];
-  const pem = readFile("--registry-ca-cert-path", file, files);
-  const certificates = pem.match(PEM_CERTIFICATE) ?? [];
-  if (certificates.length === 0 || !certificates.every(isCertificate)) {
-    throw invalid("--registry-ca-cert-path", file, "a file with certificates in PEM");
-  }
-  return certificates;
-}
-
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g;
-
-function isCertificate(pem: string): boolean {
-  try {
-    new X509Certificate(pem);
-    return true;
-  } catch {
-    return false;
-  }
+  return readCertificates("--registry-ca-cert-path", file, files);
 }

@@ -197,6 +197,51 @@ export const registryUrl: ValueKind<string> = {
   },
 };
 
+/** A broker's address. */
+export const mqttUrl: ValueKind<URL> = {
+  takes: "mqtt://, mqtts://, ws:// or wss:// with host[:port], " +
+    "?client_id=name may follow, and user:password@ may precede the host",
+  parse: (value) => {
+    const url = new URL(value);
+    const { protocol, hostname, username, password, pathname, searchParams, hash } = url;
+    const isWebSocket = ["ws:", "wss:"].includes(protocol);
+    const isPlain = ["", "/"].includes(pathname) &&
+      [...searchParams.keys()].every((name) => name === "client_id");
+    const isBroker = isWebSocket || ["mqtt:", "mqtts:"].includes(protocol) && isPlain;
+    if (!isBroker || hostname === "" || hash !== "") throw new RangeError("not a broker");
+    if (username === "" && password !== "") throw new RangeError("a password of nobody");
+    // Throws for what is not well escaped.
+    decodeURIComponent(username + password);
+    return url;
+  },
+};
+
+/** Leaves room for the longest device id: a topic is 65,535 bytes at most. */
+const TOPIC_MAX_LENGTH = 1000;
+
+/** A topic, or its beginning. */
+export const mqttTopic: ValueKind<string> = {
+  takes: "a topic without + and #",
+  parse: (value) => {
+    if (value.length > TOPIC_MAX_LENGTH || /[+#\0]/.test(value) || !value.isWellFormed()) {
+      throw new RangeError("not a topic");
+    }
+    return value;
+  },
+};
+
+/** Where the service is reached from outside. */
+export const publicUrl: ValueKind<string> = {
+  takes: "https://host[:port] or http://host[:port], a path may follow",
+  parse: (value) => {
+    const url = new URL(value);
+    const isPlain = ["http:", "https:"].includes(url.protocol) && url.username === "" &&
+      url.password === "" && url.search === "" && url.hash === "";
+    if (!isPlain) throw new RangeError("not an address");
+    return url.href;
+  },
+};
+
 function amount(value: string, units: Readonly<Record<string, number>>): number {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)([A-Za-z]+)$/.exec(value) ?? [];
   const factor = Object.hasOwn(units, unit) ? units[unit] : undefined;

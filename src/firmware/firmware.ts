@@ -163,6 +163,20 @@ export interface FirmwareVerifier {
 /** What became of a verification: decided, one way or the other, or not possible now. */
 export type VerificationResult = "valid" | "invalid" | "error";
 
+/** How much is known of a firmware that is announced. */
+export interface AnnounceOptions {
+  /** Announces it although it was before: a webhook said so. */
+  readonly always?: boolean;
+  /** Whether the source has just said that it is the newest. @default true */
+  readonly isConfirmed?: boolean;
+}
+
+/** Told which firmware a device may have, to tell the device. Decides by itself what is news. */
+export interface FirmwareNotifier {
+  /** Settles, and never fails, once it will be told whatever happens. Nobody is waited for. */
+  announce(device: string, firmware: Firmware, options?: AnnounceOptions): Promise<void>;
+}
+
 /** Told of what the manager does, for metrics. Devices that are told of exist. */
 export interface FirmwareObserver {
   /** A request was answered with firmware that was there already. */

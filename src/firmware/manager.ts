@@ -17,6 +17,7 @@ import type { DowngradeGuard } from "./downgrade.ts";
 import type {
   Firmware,
   FirmwareName,
+  FirmwareNotifier,
   FirmwareObserver,
   FirmwareReader,
   FirmwareSource,
@@ -40,6 +41,8 @@ export interface FirmwareManagerOptions {
   readonly verifier?: FirmwareVerifier | undefined;
   /** Told of what happens, for metrics. */
   readonly observer: FirmwareObserver;
+  /** Told which firmware devices may have. @default nobody */
+  readonly notifier?: FirmwareNotifier | undefined;
   /** How many devices are kept in memory. */
   readonly cacheSize: number;
   /** How long an answer of the source holds, in milliseconds; 0 asks it each time. */
@@ -285,6 +288,8 @@ export class FirmwareManager {
       const loaded = { firmware, confirmedAtMs: this.#now() - ageMs, failures: 0, retryAtMs: 0 };
       this.#cache.set(device, loaded);
       this.#observer.entries(this.#cache.size);
+      // The earlier process may have ended before it was told.
+      void this.#options.notifier?.announce(device, firmware, { isConfirmed: false });
       return loaded;
     });
   }
@@ -398,6 +403,8 @@ export class FirmwareManager {
     else this.#cache.update(device, entry);
     this.#refusals.delete(device);
     this.#observer.entries(this.#cache.size);
+    const isNews = newest.digest !== known?.digest || newest.version !== known.version;
+    if (isNews) void this.#options.notifier?.announce(device, newest);
   }
 
   async #forget(

@@ -10,6 +10,7 @@ import { BuildSeries } from "./build_series.ts";
 import { DownloadSeries } from "./download_series.ts";
 import { FirmwareSeries } from "./firmware_series.ts";
 import { FleetSeries } from "./fleet_series.ts";
+import { MqttSeries } from "./mqtt_series.ts";
 import { addProcessSeries } from "./process_series.ts";
 import { RegistrySeries } from "./registry_series.ts";
 import { RequestSeries } from "./request_series.ts";
@@ -42,6 +43,8 @@ export class Metrics {
   readonly requests = new RequestSeries(this.#registry);
   /** What registries tell. */
   readonly webhooks = new WebhookSeries(this.#registry);
+  /** What subscribers are told. */
+  readonly mqtt = new MqttSeries(this.#registry);
   /** What is asked of the registry. */
   readonly registry = new RegistrySeries(this.#registry);
   /** What is kept. */

@@ -91,6 +91,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     corsOrigins: [],
     webhookSecret: undefined,
     edge: { maxDownloads: 200, tls: undefined, deviceTokenFile: undefined },
+    mqtt: undefined,
     logLevel: "info",
     logFormat: "text",
   });

@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import type { DebianTool } from "./debian.ts";
+import { freePort } from "./free_port.ts";
 
 /** What nginx is to do. */
 export interface NginxOptions {
@@ -56,11 +57,6 @@ export async function startNginx(
       await process.status;
     },
   };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 async function accepts(port: number): Promise<boolean> {

@@ -41,6 +41,12 @@ export const SUBJECT_COMMIT = Deno.env.get("OTAFLUX_SUBJECT") === "executable"
 export const SUBJECT_LACKS_ZSTD = Deno.env.get("OTAFLUX_SUBJECT") === "executable" &&
   !Deno.env.get("DENORT_BIN");
 
+/** So is what `ws` needs of `node:https` for an authority of its own. */
+export const SUBJECT_LACKS_PRIVATE_WSS = SUBJECT_LACKS_ZSTD;
+
+/** `node:https` of that base runtime ends connections whose certificate it is not to verify. */
+export const SUBJECT_LACKS_UNVERIFIED_HTTPS = SUBJECT_LACKS_ZSTD;
+
 /** In an executable, whether there are traces was decided when it was made. */
 export const SUBJECT_LACKS_TRACES = Deno.env.get("OTAFLUX_SUBJECT") === "executable";
 

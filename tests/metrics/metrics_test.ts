@@ -97,6 +97,25 @@ Deno.test("Metrics reads each time how many downloads are under way, and counts 
   ]);
 });
 
+Deno.test("Metrics says how it stands with the broker", async () => {
+  const metrics = new Metrics();
+  metrics.mqtt.mqttConnected(true);
+  metrics.mqtt.mqttPending(3);
+  metrics.mqtt.mqttPublished("confirmed");
+  metrics.mqtt.mqttPublished("confirmed");
+  metrics.mqtt.mqttPublished("failed");
+  const series = async (): Promise<readonly string[]> =>
+    (await metrics.expose()).split("\n").filter((line) => line.startsWith("mqtt_"));
+  assert.deepEqual(await series(), [
+    "mqtt_connected 1",
+    `mqtt_published_total{result="confirmed"} 2`,
+    `mqtt_published_total{result="failed"} 1`,
+    "mqtt_pending 3",
+  ]);
+  metrics.mqtt.mqttConnected(false);
+  assert.equal((await series())[0], "mqtt_connected 0");
+});
+
 Deno.test("Metrics counts and times requests by method, path and status", async () => {
   const metrics = new Metrics();
   const labels = { method: "GET", path: "/version", status: 200 };

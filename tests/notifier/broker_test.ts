@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import {
+  type BrokerListener,
+  type BrokerSession,
+  type IncomingMessage,
+  MqttBroker,
+  type MqttBrokerOptions,
+} from "../../src/notifier/broker.ts";
+import { CapturedLogs } from "../helpers/logs.ts";
+
+/** Answers of a broker, byte by byte: CONNACK (MQTT 3.1.1, 3.2; MQTT 5, 3.2), PUBACK, SUBACK. */
+const CONNACK_4 = [0x20, 2, 0, 0];
+const CONNACK_5 = [0x20, 3, 0, 0, 0];
+const WRONG_VERSION_4 = [0x20, 2, 0, 1];
+const WRONG_VERSION_5 = [0x20, 3, 0, 0x84, 0];
+
+/** Says what a broker answers to a CONNECT of a protocol level; undefined cuts the connection. */
+type Script = (level: number, attempt: number) => readonly number[] | undefined;
+
+/** Listens on a loopback port and answers CONNECTs by a script; whatever follows is left alone. */
+class ScriptedBroker implements AsyncDisposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #connections = new Set<Deno.Conn>();
+  readonly #serving: Promise<void>;
+  /** The protocol levels that were asked for, in their order. */
+  readonly levels: number[] = [];
+
+  constructor(script: Script) {
+    this.#serving = this.#accept(script);
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** Cuts all connections. */
+  cut(): void {
+    for (const connection of this.#connections) connection.close();
+    this.#connections.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    this.cut();
+    await this.#serving;
+  }
+
+  async #accept(script: Script): Promise<void> {
+    const serving = [];
+    for await (const connection of this.#listener) serving.push(this.#serve(connection, script));
+    await Promise.all(serving);
+  }
+
+  async #serve(connection: Deno.Conn, script: Script): Promise<void> {
+    this.#connections.add(connection);
+    const bytes = new Uint8Array(1024);
+    try {
+      await connection.read(bytes);
+      // Fixed header, its length in one byte, the name MQTT with its length, the level.
+      this.levels.push(bytes[8] ?? 0);
+      const answer = script(bytes[8] ?? 0, this.levels.length);
+      if (answer === undefined) return;
+      await connection.write(new Uint8Array(answer));
+      while (await connection.read(bytes) !== null);
+    } catch {
+      // Cut.
+    } finally {
+      if (this.#connections.delete(connection)) connection.close();
+    }
+  }
+}
+
+/** A client of it, and what it was told. */
+class Client implements AsyncDisposable, BrokerListener {
+  readonly broker: MqttBroker;
+  readonly pauses: number[] = [];
+  readonly sessions: BrokerSession[] = [];
+  readonly #waiting = new Set<() => void>();
+  lost = 0;
+  nowMs = 0;
+
+  constructor(port: number, options: Partial<MqttBrokerOptions> = {}) {
+    this.broker = new MqttBroker({
+      address: { protocol: "mqtt", hostname: "127.0.0.1", port, path: "" },
+      tls: { caCertificates: [], client: undefined },
+      credentials: undefined,
+      clientId: "test",
+      protocol: 5,
+      willTopic: "ota/$state",
+      now: () => this.nowMs,
+      random: () => 0,
+      pause: async (ms) => {
+        this.pauses.push(ms);
+        this.#wake();
+        // The sockets need their turn.
+        await new Promise((resolve) => setTimeout(resolve));
+      },
+      ...options,
+    });
+    this.broker.start(this);
+  }
+
+  connected(session: BrokerSession): void {
+    this.sessions.push(session);
+    this.#wake();
+  }
+
+  disconnected(): void {
+    this.lost++;
+    this.#wake();
+  }
+
+  received(_message: IncomingMessage): void {}
+
+  async until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await new Promise<void>((resolve) => this.#waiting.add(resolve));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.broker.close();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}
+
+for (
+  const [what, refusal] of [
+    ["refuses with the code of MQTT 5", WRONG_VERSION_5],
+    ["refuses with the code of MQTT 3.1.1", WRONG_VERSION_4],
+    ["ends the connection without a word", undefined],
+  ] as const
+) {
+  Deno.test(`MqttBroker falls back to MQTT 3.1.1 where the broker ${what}`, async () => {
+    await using server = new ScriptedBroker((level) => level === 5 ? refusal : CONNACK_4);
+    using logs = new CapturedLogs();
+    await using client = new Client(server.port);
+    await client.until(() => client.sessions.length === 1);
+    assert.deepEqual(server.levels, [5, 4]);
+    assert.equal(logs.records.at(-1)?.protocol, "3.1.1");
+    server.cut();
+    await client.until(() => client.sessions.length === 2);
+    assert.deepEqual(server.levels, [5, 4, 4], "what was found out is kept");
+  });
+}
+
+Deno.test("MqttBroker does not stay with MQTT 3.1.1 where that does not help", async () => {
+  await using server = new ScriptedBroker((_, attempt) => attempt < 5 ? undefined : CONNACK_5);
+  await using client = new Client(server.port);
+  await client.until(() => client.sessions.length === 1);
+  assert.deepEqual(server.levels, [5, 4, 5, 4, 5]);
+});
+
+Deno.test("MqttBroker speaks nothing but MQTT 3.1.1 where that is asked for", async () => {
+  await using server = new ScriptedBroker((_, attempt) => attempt < 3 ? undefined : CONNACK_4);
+  await using client = new Client(server.port, { protocol: 4 });
+  await client.until(() => client.sessions.length === 1);
+  assert.deepEqual(server.levels, [4, 4, 4]);
+});
+
+Deno.test("MqttBroker tries again after 100 ms, then twice as long up to 30 s, and says it once", async () => {
+  using logs = new CapturedLogs();
+  const server = new ScriptedBroker(() => CONNACK_5);
+  const { port } = server;
+  await server[Symbol.asyncDispose]();
+  await using client = new Client(port);
+  await client.until(() => client.pauses.length === 12);
+  assert.deepEqual(
+    client.pauses.slice(0, 12),
+    [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000, 15_000],
+  );
+  assert.deepEqual(logs.messages("warn"), ["MQTT broker cannot be reached"]);
+  assert.match(String(logs.records[0]?.reason), /refused/i);
+});
+
+Deno.test("MqttBroker starts the pauses anew only after a connection that held", async () => {
+  // Of two clients of one name, each accepted one throws the other out.
+  await using server = new ScriptedBroker(() => CONNACK_5);
+  await using client = new Client(server.port);
+  for (const [index, heldMs] of [0, 4999, 5000, 0].entries()) {
+    await client.until(() => client.sessions.length === index + 1);
+    client.nowMs += heldMs;
+    server.cut();
+    await client.until(() => client.pauses.length === index + 1);
+  }
+  assert.deepEqual(client.pauses.slice(0, 4), [50, 100, 50, 100]);
+});
+
+Deno.test("MqttBroker fails what is under way when the connection breaks", async () => {
+  await using server = new ScriptedBroker(() => CONNACK_5);
+  await using client = new Client(server.port);
+  await client.until(() => client.sessions.length === 1);
+  const [session] = client.sessions;
+  const publishing = session?.publish("ota/pump", "x") ?? Promise.resolve();
+  const subscribing = session?.subscribe("ota/#") ?? Promise.resolve();
+  const outcome = Promise.allSettled([publishing, subscribing]);
+  server.cut();
+  assert.deepEqual((await outcome).map(({ status }) => status), ["rejected", "rejected"]);
+  await assert.rejects(session?.publish("ota/pump", "x") ?? Promise.resolve());
+});
+
+for (
+  const [properties, inFlight] of [
+    [[], 10],
+    // Receive Maximum (MQTT 5, 3.2.2.3.3).
+    [[0x21, 0, 3], 3],
+    [[0x21, 1, 0], 10],
+  ] as const
+) {
+  Deno.test(`MqttBroker has ${inFlight} messages under way where the broker says ${properties}`, async () => {
+    const { length } = properties;
+    await using server = new ScriptedBroker(() => [0x20, 3 + length, 0, 0, length, ...properties]);
+    await using client = new Client(server.port);
+    await client.until(() => client.sessions.length === 1);
+    assert.equal(client.sessions[0]?.inFlight, inFlight);
+  });
+}
+
+Deno.test("MqttBroker ends at once while it waits for the next attempt", async () => {
+  const client = new Client(1, {
+    pause: (_, signal) =>
+      new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
+  });
+  await client.broker.close();
+  assert.equal(client.sessions.length, 0);
+});
