@@ -47,6 +47,7 @@ import { keepOnly, type NeededAccess } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
 import type { RequestObserver } from "./src/registry/measure.ts";
 import { createTransport } from "./src/registry/transport.ts";
+import { formatSelection } from "./src/selection.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
 import { NoStore } from "./src/store/none.ts";
@@ -107,6 +108,7 @@ async function main(): Promise<void> {
     holdMs: ANNOUNCEMENT_HOLD_MS,
     maxFirmwareBytes: config.maxFirmwareBytes,
     guard: createGuard(config),
+    defaults: config.selection,
   });
   metrics.firmware.observe({
     staleness: () => manager.staleness(),
@@ -158,7 +160,7 @@ async function main(): Promise<void> {
 
 /** Goes the service's own way once, with nothing behind it that would keep what is found. */
 async function checkDevice(config: CheckConfig): Promise<boolean> {
-  const { device, maxFirmwareBytes } = config;
+  const { device, maxFirmwareBytes, selection } = config;
   const source = createSource(config);
   const verifier = await createVerifier(config, source);
   keepOnly({ read: config.source.kind === "layout", write: false });
@@ -170,7 +172,7 @@ async function checkDevice(config: CheckConfig): Promise<boolean> {
     wantsSignature: verifier !== undefined,
     find: (watched) =>
       new FirmwareLookup({ ...watched, store, verifier, maxFirmwareBytes, onAnswer: () => {} })
-        .newest(device, undefined),
+        .newest({ device, selection }, undefined),
     write: (text) => Deno.stdout.writeSync(new TextEncoder().encode(text)),
     isTerminal: Deno.stdout.isTerminal(),
   });
@@ -253,13 +255,14 @@ async function createVerifier(
 }
 
 async function createStore(
-  { cacheDirectory: directory, cacheMaxBytes: maxBytes }: Config,
+  { cacheDirectory: directory, cacheMaxBytes: maxBytes, selection }: Config,
   series: StoreSeries,
 ): Promise<FirmwareStore> {
   const options = { maxBytes, onEviction: () => series.evicted() };
   if (directory === undefined) return new MemoryStore(options);
   try {
-    return await DiskStore.open({ directory, ...options });
+    const defaultSelection = formatSelection(selection);
+    return await DiskStore.open({ directory, defaultSelection, ...options });
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }

@@ -9,6 +9,8 @@
  *
  * - `device-invalid`: the device id is missing or cannot name a repository.
  * - `firmware-unknown`: the source says that it has no firmware for the device.
+ * - `selection-invalid`: what is asked for beside the device cannot be read.
+ * - `selection-unmatched`: the device has firmware, but none that was asked for.
  * - `firmware-gone`: the firmware that was announced to this client can no longer be had.
  * - `firmware-unavailable`: there may be firmware, and a later request may get it.
  * - `downloads-full`: as many downloads are under way as may be.
@@ -24,6 +26,8 @@
 export type ErrorCode =
   | "device-invalid"
   | "firmware-unknown"
+  | "selection-invalid"
+  | "selection-unmatched"
   | "firmware-gone"
   | "firmware-unavailable"
   | "downloads-full"

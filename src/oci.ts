@@ -154,6 +154,7 @@ export interface Descriptor {
       readonly architecture?: string | undefined;
       readonly os?: string | undefined;
       readonly variant?: string | undefined;
+      readonly "os.features"?: readonly string[] | null | undefined;
     }
     | null
     | undefined;
@@ -170,6 +171,7 @@ const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.object({
     architecture: v.optional(v.string()),
     os: v.optional(v.string()),
     variant: v.optional(v.string()),
+    "os.features": v.fallback(v.optional(v.nullable(v.array(v.string()))), undefined),
   }))),
 });
 

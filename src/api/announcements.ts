@@ -66,69 +66,69 @@ export class Announcements {
    * Notes what a client is told.
    *
    * @param c The request for the version.
-   * @param device Whose.
+   * @param key Of the query: the device, and what it asks for.
    * @param firmware What it is told of.
    */
-  remember(c: Context, device: string, { tag, version, digest }: FirmwareName): void {
+  remember(c: Context, key: string, { tag, version, digest }: FirmwareName): void {
     const { address, connection } = clientOf(c);
     const name = { tag, version, digest };
-    this.#byAddress.set(`${address} ${device}`, name);
-    if (connection !== undefined) this.#byConnection.set(`${connection} ${device}`, name);
+    this.#byAddress.set(`${address} ${key}`, name);
+    if (connection !== undefined) this.#byConnection.set(`${connection} ${key}`, name);
   }
 
   /**
    * Looks up what a client was told.
    *
    * @param c The request for the bytes.
-   * @param device Whose.
+   * @param key Of the query: the device, and what it asks for.
    * @returns What this client was told of last, on this connection or else from this address.
    */
-  recall(c: Context, device: string): FirmwareName | undefined {
+  recall(c: Context, key: string): FirmwareName | undefined {
     const { address, connection } = clientOf(c);
-    const onConnection = connection && this.#byConnection.get(`${connection} ${device}`);
-    return onConnection || this.#byAddress.get(`${address} ${device}`);
+    const onConnection = connection && this.#byConnection.get(`${connection} ${key}`);
+    return onConnection || this.#byAddress.get(`${address} ${key}`);
   }
 
   /**
    * Notes what a client begins to download, or goes on with.
    *
    * @param c The request for bytes.
-   * @param device Whose.
+   * @param key Of the query: the device, and what it asks for.
    * @param firmware What it gets.
    */
-  begin(c: Context, device: string, { tag, version, digest }: FirmwareName): void {
+  begin(c: Context, key: string, { tag, version, digest }: FirmwareName): void {
     const { address, connection } = clientOf(c);
     const name = { tag, version, digest };
-    this.#begunByAddress.set(`${address} ${device}`, name);
-    if (connection !== undefined) this.#begunByConnection.set(`${connection} ${device}`, name);
+    this.#begunByAddress.set(`${address} ${key}`, name);
+    if (connection !== undefined) this.#begunByConnection.set(`${connection} ${key}`, name);
   }
 
   /**
    * Looks up what a client has begun to download.
    *
    * @param c A request for further bytes.
-   * @param device Whose.
+   * @param key Of the query: the device, and what it asks for.
    * @returns What this client got bytes of last, on this connection or else from this address.
    */
-  recallBegun(c: Context, device: string): FirmwareName | undefined {
+  recallBegun(c: Context, key: string): FirmwareName | undefined {
     const { address, connection } = clientOf(c);
-    const onConnection = connection && this.#begunByConnection.get(`${connection} ${device}`);
-    return onConnection || this.#begunByAddress.get(`${address} ${device}`);
+    const onConnection = connection && this.#begunByConnection.get(`${connection} ${key}`);
+    return onConnection || this.#begunByAddress.get(`${address} ${key}`);
   }
 
   /**
    * Frees a client from what it was told and has begun: it gets the newest from now on.
    *
    * @param c A request for bytes that can no longer be had.
-   * @param device Whose.
+   * @param key Of the query: the device, and what it asks for.
    */
-  forget(c: Context, device: string): void {
+  forget(c: Context, key: string): void {
     const { address, connection } = clientOf(c);
-    this.#byAddress.delete(`${address} ${device}`);
-    this.#begunByAddress.delete(`${address} ${device}`);
+    this.#byAddress.delete(`${address} ${key}`);
+    this.#begunByAddress.delete(`${address} ${key}`);
     if (connection === undefined) return;
-    this.#byConnection.delete(`${connection} ${device}`);
-    this.#begunByConnection.delete(`${connection} ${device}`);
+    this.#byConnection.delete(`${connection} ${key}`);
+    this.#begunByConnection.delete(`${connection} ${key}`);
   }
 }
 

@@ -13,6 +13,8 @@ import { type ErrorCode, ServiceError } from "../errors.ts";
 const STATUSES = {
   "device-invalid": 400,
   "firmware-unknown": 404,
+  "selection-invalid": 400,
+  "selection-unmatched": 404,
   "firmware-gone": 503,
   "firmware-unavailable": 503,
   "downloads-full": 503,

@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import { ServiceError } from "../errors.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { FirmwareManager } from "../firmware/manager.ts";
+import { keyOf, type Query } from "../selection.ts";
 import type { Announcements } from "./announcements.ts";
 import { answer, failure, text } from "./answers.ts";
 import { chipFamily, esphomeManifest } from "./dialects/esphome.ts";
@@ -16,6 +17,7 @@ import { headersInDialect, replyInDialect, runningVersion } from "./dialects/tab
 import type { Downloads } from "./downloads.ts";
 import { answerFirmware } from "./firmware_resource.ts";
 import { CACHE_CONTROL } from "./representation.ts";
+import { hasNothingNewer, queryOf } from "./selection.ts";
 import { isContinuation, servedFirmware } from "./served.ts";
 import { answerVersion, negotiateForm } from "./version_resource.ts";
 
@@ -41,7 +43,7 @@ export interface EndpointOptions {
 }
 
 /**
- * `GET /version?device=X`: version, CRC-32 in decimal and size in bytes, each on a line; or an
+ * `GET /version?device=X`, perhaps with parameters of `selection.ts`: version, CRC-32 in decimal and size in bytes, each on a line; or an
  * object, where JSON is asked for.
  *
  * @param c The request.
@@ -50,7 +52,8 @@ export interface EndpointOptions {
  * @throws {ServiceError} As the manager does.
  */
 export async function version(c: Context, options: EndpointOptions): Promise<Response> {
-  const told = await tell(c, deviceOf(c), options);
+  const told = await tell(c, queryOf(c, deviceOf(c)), options);
+  if (hasNothingNewer(c, told.firmware)) return nothing();
   const headers = { ...told.headers, vary: "Accept" };
   return answerVersion(c, negotiateForm(c), { ...told, headers });
 }
@@ -64,7 +67,8 @@ export async function version(c: Context, options: EndpointOptions): Promise<Res
  * @throws {ServiceError} As the manager does.
  */
 export async function versionJson(c: Context, options: EndpointOptions): Promise<Response> {
-  return answerVersion(c, "json", await tell(c, deviceOf(c), options));
+  const told = await tell(c, queryOf(c, deviceOf(c)), options);
+  return hasNothingNewer(c, told.firmware) ? nothing() : answerVersion(c, "json", told);
 }
 
 /**
@@ -76,14 +80,15 @@ export async function versionJson(c: Context, options: EndpointOptions): Promise
  * @throws {ServiceError} As the manager does.
  */
 export async function firmware(c: Context, options: EndpointOptions): Promise<Response> {
-  const device = deviceOf(c);
-  const firmware = await servedFirmware(c, device, options);
-  if (!isContinuation(c)) notePoll(c, { device, firmware, ...options });
+  const query = queryOf(c, deviceOf(c));
+  const firmware = await servedFirmware(c, query, options);
+  if (!isContinuation(c)) notePoll(c, { query, firmware, ...options });
+  if (hasNothingNewer(c, firmware)) return nothing();
   const { manager, downloads } = options;
   return replyInDialect(c, firmware) ?? await answerFirmware(c, {
     firmware,
-    headers: { ...ageHeader(device, firmware, options), ...headersInDialect(c, firmware) },
-    open: () => manager.open(device, firmware),
+    headers: { ...ageHeader(query, firmware, options), ...headersInDialect(c, firmware) },
+    open: () => manager.open(query, firmware),
     send: (reader) => downloads.send(reader),
   });
 }
@@ -97,15 +102,16 @@ export async function firmware(c: Context, options: EndpointOptions): Promise<Re
  * @throws {ServiceError} As the manager does.
  */
 export async function esphome(c: Context, options: EndpointOptions): Promise<Response> {
-  const { device, firmware, headers } = await tell(c, c.req.param("device") ?? "", options);
-  const family = await chipFamily(firmware, () => options.manager.open(device, firmware));
+  const asked = queryOf(c, c.req.param("device") ?? "");
+  const { query, firmware, headers } = await tell(c, asked, options);
+  const family = await chipFamily(firmware, () => options.manager.open(query, firmware));
   if (family === undefined) {
-    const body = `Firmware of device '${device}' does not say which chip it is for`;
+    const body = `Firmware of device '${query.device}' does not say which chip it is for`;
     return failure(c, { status: 404, body });
   }
   return answer(c, {
     status: 200,
-    body: JSON.stringify(esphomeManifest(device, family, firmware)),
+    body: JSON.stringify(esphomeManifest(query, family, firmware)),
     headers: { ...headers, "content-type": "application/json", "cache-control": CACHE_CONTROL },
   });
 }
@@ -120,8 +126,8 @@ export async function esphome(c: Context, options: EndpointOptions): Promise<Res
  */
 export async function swupdate(c: Context, options: EndpointOptions): Promise<Response> {
   try {
-    const { device, firmware } = await tell(c, deviceOf(c), options);
-    return swupdateReply(c, { device, firmware, running: runningVersion(c) });
+    const { query, firmware } = await tell(c, queryOf(c, deviceOf(c)), options);
+    return swupdateReply(c, { query, firmware, running: runningVersion(c) });
   } catch (error) {
     throw swupdateError(error);
   }
@@ -150,37 +156,42 @@ export function ready(c: Context, { manager }: EndpointOptions): Response {
   return failure(c, { status: 503, body, headers: { "retry-after": "5" } });
 }
 
-/** Finds the newest firmware, and remembers that this client is told of it. */
+/** Finds the newest firmware that is asked for, and remembers that this client is told of it. */
 async function tell(
   c: Context,
-  device: string,
+  query: Query,
   options: EndpointOptions,
-): Promise<{ device: string; firmware: Firmware; headers: Record<string, string> }> {
-  const firmware = await options.manager.get(device);
-  notePoll(c, { device, firmware, ...options });
+): Promise<{ query: Query; firmware: Firmware; headers: Record<string, string> }> {
+  const firmware = await options.manager.get(query);
+  notePoll(c, { query, firmware, ...options });
   // HEAD shows no version, so it announces none.
-  if (c.req.method === "GET") options.announcements.remember(c, device, firmware);
-  return { device, firmware, headers: ageHeader(device, firmware, options) };
+  if (c.req.method === "GET") options.announcements.remember(c, keyOf(query), firmware);
+  return { query, firmware, headers: ageHeader(query, firmware, options) };
+}
+
+/** Nothing that the client does not have: a head, and nothing behind it. */
+function nothing(): Response {
+  return new Response(null, { status: 204, headers: { "cache-control": CACHE_CONTROL } });
 }
 
 function notePoll(
   c: Context,
-  { device, firmware, fleet }: EndpointOptions & {
-    readonly device: string;
+  { query, firmware, fleet }: EndpointOptions & {
+    readonly query: Query;
     readonly firmware: Firmware;
   },
 ): void {
   const running = runningVersion(c);
-  if (running !== undefined) fleet?.polled(device, { running, offered: firmware.version });
+  if (running !== undefined) fleet?.polled(query.device, { running, offered: firmware.version });
 }
 
 /** Seconds since the registry said that this is the newest (RFC 9111, 5.1). */
 function ageHeader(
-  device: string,
+  query: Query,
   firmware: Firmware,
   { manager }: EndpointOptions,
 ): Record<string, string> {
-  const age = manager.ageSeconds(device, firmware);
+  const age = manager.ageSeconds(query, firmware);
   return age === undefined ? {} : { age: String(Math.floor(age)) };
 }
 

@@ -97,7 +97,13 @@ function answerError(c: Context, error: Error): Response {
     return failure(c, { status: 500, body: "Internal error" });
   }
   const details = { ...request, code: error.code, reason: describeError(error) };
-  const isOurs = ["device-invalid", "firmware-unknown", "downloads-full"].includes(error.code);
+  const isOurs = [
+    "device-invalid",
+    "selection-invalid",
+    "firmware-unknown",
+    "selection-unmatched",
+    "downloads-full",
+  ].includes(error.code);
   log[isOurs ? "debug" : "warn"]("Request cannot be answered", details);
   return serviceFailure(c, error);
 }

@@ -9,6 +9,7 @@ import type { Context } from "hono";
 import { isServiceError } from "../errors.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { FirmwareManager } from "../firmware/manager.ts";
+import { keyOf, type Query } from "../selection.ts";
 import type { Announcements } from "./announcements.ts";
 
 /** What is asked for the firmware. */
@@ -26,31 +27,32 @@ export interface ServedOptions {
  * and `curl -C -`, get the rest of what they have begun, as long as it can be had.
  *
  * @param c The request.
- * @param device Whose firmware.
+ * @param query Whose firmware, and which.
  * @param options What is asked.
  * @returns The firmware.
  * @throws {ServiceError} As the manager does.
  */
 export async function servedFirmware(
   c: Context,
-  device: string,
+  query: Query,
   { manager, announcements }: ServedOptions,
 ): Promise<Firmware> {
-  const told = announcements.recall(c, device);
-  const name = (isContinuation(c) ? announcements.recallBegun(c, device) : undefined) ?? told;
+  const key = keyOf(query);
+  const told = announcements.recall(c, key);
+  const name = (isContinuation(c) ? announcements.recallBegun(c, key) : undefined) ?? told;
   let firmware;
   try {
     firmware = name === undefined
-      ? await manager.get(device)
-      : await manager.getAnnounced(device, name);
+      ? await manager.get(query)
+      : await manager.getAnnounced(query, name);
   } catch (error) {
-    if (isServiceError(error, "firmware-gone")) announcements.forget(c, device);
+    if (isServiceError(error, "firmware-gone")) announcements.forget(c, key);
     throw error;
   }
-  if (c.req.method === "GET") announcements.begin(c, device, firmware);
+  if (c.req.method === "GET") announcements.begin(c, key, firmware);
   // A HEAD shows size and tag, which the requests after it rely on. What was told before is not
   // told anew: who asks again and again would never hear of anything newer.
-  else if (told === undefined) announcements.remember(c, device, firmware);
+  else if (told === undefined) announcements.remember(c, key, firmware);
   return firmware;
 }
 

@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import type { Firmware } from "../firmware/firmware.ts";
+import type { Query } from "../selection.ts";
 import { answer, failure, text } from "./answers.ts";
 import { evaluateConditions } from "./conditional.ts";
 import { strongTag } from "./entity_tag.ts";
@@ -17,8 +18,8 @@ import { CACHE_CONTROL, type HeaderFields } from "./representation.ts";
 
 /** What is answered. */
 export interface VersionResource {
-  /** Whose firmware. */
-  readonly device: string;
+  /** Whose firmware, and what was asked for. */
+  readonly query: Query;
   /** The firmware that this client is told of. */
   readonly firmware: Firmware;
   /** Headers beside those of the resource itself. */
@@ -79,15 +80,17 @@ function lines({ version, crc32, size }: Firmware): Body {
   return { body, etag: strongTag(body.replaceAll("\n", "/")) };
 }
 
-function object({ device, firmware }: VersionResource): Body {
-  const { version, tag, crc32, size, sha256, md5, digest, modifiedAt, annotations } = firmware;
+function object({ query, firmware }: VersionResource): Body {
+  const { version, tag, crc32, size, sha256, md5, digest, modifiedAt, annotations, files } =
+    firmware;
   const body = JSON.stringify({
-    ...{ device, version, tag, size, crc32 },
+    ...{ device: query.device, version, tag, size, crc32 },
     crc32Hex: crc32.toString(16).padStart(8, "0"),
     ...{ sha256, md5, digest },
-    url: firmwareUrl(device, firmware),
+    url: firmwareUrl(query, firmware),
     created: modifiedAt.toISOString(),
     annotations,
+    files,
   });
   const hash = createHash("sha256").update(body).digest("base64url");
   return { body, type: "application/json", etag: strongTag(hash) };

@@ -60,6 +60,9 @@ const ADVICE: Partial<Readonly<Record<ErrorCode, Advice>>> = {
   "device-invalid": () =>
     "A device's id is part of a repository's name: lower-case letters and digits, parted by . _ - or /",
   "firmware-unknown": adviseUnknown,
+  "selection-unmatched": () =>
+    "There are versions, but none that devices are to get by default: look at the tags above, and at " +
+    "--default-constraint and --prerelease",
   "artifact-invalid": adviseArtifact,
   "signature-invalid": (_error, { repository }) =>
     `Sign the firmware that the version names, by its digest: cosign sign --key cosign.key ` +

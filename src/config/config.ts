@@ -7,10 +7,12 @@
 
 import type { LogFormat, LogLevel } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
+import type { Selection } from "../selection.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
 import { type EdgeConfig, resolveEdge } from "./edge.ts";
 import { type CosignConfig, resolveCosign } from "./cosign.ts";
 import { type MqttConfig, resolveMqtt } from "./mqtt.ts";
+import { resolveSelection } from "./selection.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
 import { type LayoutConfig, type RegistryConfig, resolveSource } from "./source.ts";
 import { type FileAccess, invalid } from "./usage.ts";
@@ -49,6 +51,8 @@ export interface Config {
   readonly idleMs: number;
   /** Whether a lower version than before is refused. */
   readonly noDowngrade: boolean;
+  /** What is looked for where a request does not say. */
+  readonly selection: Selection;
   /** The largest firmware, in bytes. */
   readonly maxFirmwareBytes: number;
   /** Whose pages may read answers in a browser; `*` for all. */
@@ -77,7 +81,8 @@ export interface HealthcheckConfig {
 
 /** What `otaflux check` wants to know: as much of the service's as decides what is served. */
 export interface CheckConfig
-  extends Pick<Config, "source" | "repositoryPrefix" | "maxFirmwareBytes" | "cosign"> {
+  extends
+    Pick<Config, "source" | "repositoryPrefix" | "maxFirmwareBytes" | "cosign" | "selection"> {
   /** Tells it from what other commands want to know. */
   readonly command: "check";
   /** The device that is looked at. */
@@ -108,8 +113,9 @@ export function readConfig(
       return { ...call, listen: values.listenAddr, isTls: values.tlsCertPath !== undefined };
     case "check": {
       // All of it: what would hinder the service from starting is found, too.
-      const { source, repositoryPrefix, maxFirmwareBytes, cosign } = resolve(values, input);
-      return { ...call, source, repositoryPrefix, maxFirmwareBytes, cosign };
+      const config = resolve(values, input);
+      const { source, repositoryPrefix, maxFirmwareBytes, cosign, selection } = config;
+      return { ...call, source, repositoryPrefix, maxFirmwareBytes, cosign, selection };
     }
   }
 }
@@ -140,6 +146,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     concurrency: values.registryConcurrency,
     idleMs: values.idleTimeout,
     noDowngrade: values.noDowngrade,
+    selection: resolveSelection(values),
     maxFirmwareBytes: values.maxFirmwareSize,
     corsOrigins: values.corsOrigin,
     webhookSecret: resolveWebhookSecret(values, input),

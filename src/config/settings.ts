@@ -176,6 +176,16 @@ export const SETTINGS = {
     kind: kinds.boolean,
     default: "false",
   },
+  defaultConstraint: {
+    value: "range",
+    help: "which versions devices get that do not say it themselves",
+    kind: kinds.constraint,
+  },
+  prerelease: {
+    value: "bool",
+    help: "whether pre-releases count; without it they do, but in a range only those that it names",
+    kind: kinds.boolean,
+  },
   maxFirmwareSize: {
     value: "size",
     help: "larger firmware is refused before it is downloaded",

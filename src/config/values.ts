@@ -5,6 +5,8 @@
  * @module
  */
 
+import { readConstraint } from "../selection.ts";
+
 /** A kind of value. */
 export interface ValueKind<T> {
   /** What it takes, to follow "takes": with an example and the unit. */
@@ -248,6 +250,16 @@ function amount(value: string, units: Readonly<Record<string, number>>): number 
   if (factor === undefined) throw new RangeError("no such unit");
   return Math.round(Number(digits) * factor);
 }
+
+/** A range of versions. */
+export const constraint: ValueKind<string> = {
+  takes: "a range of versions such as ^1.2 or >=1 <2",
+  parse: (value) => {
+    const range = readConstraint(value);
+    if (range === undefined) throw new RangeError("not a range");
+    return range;
+  },
+};
 
 /** Where a page comes from, as browsers write it in `Origin` (RFC 6454, 6.2). */
 export const origin: ValueKind<string> = {

@@ -35,6 +35,8 @@ export interface SignedFirmware {
   readonly tag: string;
   /** The version that the tag says. */
   readonly version: string;
+  /** The hardware that was asked for, in a text. @default none was */
+  readonly part?: string;
   /** Index and manifest, or the manifest alone; the bytes of each name the digest of the next. */
   readonly documents: readonly SignedDocument[];
 }
@@ -199,10 +201,12 @@ export class CosignVerifier {
 
   /** The manifest counts, not the index around it: it is what names the firmware. */
   async #acceptVersion(device: string, firmware: SignedFirmware): Promise<void> {
-    const { version, documents } = firmware;
+    const { version, part = "", documents } = firmware;
     const digest = documents.at(-1)?.digest;
     if (digest === undefined) throw new TypeError("A firmware has at least one document");
-    const accepted = await this.#accepted.accept(device, version, digest);
+    // Each hardware has a manifest of its own; no version holds a question mark.
+    const name = part === "" ? version : `${version}?${part}`;
+    const accepted = await this.#accepted.accept(device, name, digest);
     if (accepted === digest) return;
     throw new ServiceError(
       "signature-invalid",

@@ -43,6 +43,7 @@ const ANSWER_ATTEMPTS = 12;
 const ATTEMPTS: Readonly<Partial<Record<ErrorCode, number>>> = {
   "device-invalid": 1,
   "firmware-unknown": 1,
+  "selection-unmatched": 1,
   "artifact-invalid": 1,
   "source-refused": ANSWER_ATTEMPTS,
   "source-invalid": ANSWER_ATTEMPTS,

@@ -60,14 +60,15 @@ export class Approval {
   async check(
     device: string,
     { tag, version }: VersionTag,
-    { digest, manifests }: Artifact,
+    { digest, manifests, part }: Artifact,
   ): Promise<string | undefined> {
     const verifier = this.#verifier;
     if (verifier === undefined) return undefined;
-    const key = JSON.stringify([device, tag, digest]);
+    // Of one index each device may mean another manifest.
+    const key = JSON.stringify([device, tag, part, digest]);
     if (this.#approved.has(key)) return verifier.policy;
     try {
-      await verifier.verify(device, { tag, version, documents: manifests });
+      await verifier.verify(device, { tag, version, part, documents: manifests });
     } catch (error) {
       const isRefused = isServiceError(error, "signature-invalid");
       this.#observer.verified(device, isRefused ? "invalid" : "error");

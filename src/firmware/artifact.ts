@@ -10,7 +10,6 @@ import {
   type Descriptor,
   type Digest,
   digestOf,
-  DOCKER_REFERENCE_TYPE_ANNOTATION,
   IMAGE_CONFIG_MEDIA_TYPES,
   type ImageIndex,
   type ImageManifest,
@@ -21,9 +20,12 @@ import {
   TITLE_ANNOTATION,
   UNPACK_ANNOTATION,
 } from "../oci.ts";
+import { asQuery, formatSelection, partOf, type Query, type Question } from "../selection.ts";
 import { keptAnnotations } from "./annotations.ts";
 import { chipAnnotation } from "./chip.ts";
 import type { FirmwareDocument, FirmwareSource } from "./firmware.ts";
+import { chooseEntry, chooseLayer, fileTitles, isForHardware } from "./parts.ts";
+import { unmatched } from "./selection.ts";
 
 /**
  * What a layer's bytes are: the firmware itself (`raw`), an archive that holds it (`archive`), or
@@ -39,55 +41,90 @@ export interface Artifact {
   readonly manifests: readonly FirmwareDocument[];
   /** Digest of the manifest, or of the index where the reference names one. */
   readonly digest: Digest;
+  /** The hardware that was asked for, in a text. */
+  readonly part: string;
   /** The blob that holds the firmware. */
   readonly layer: Descriptor;
   /** How it holds it. */
   readonly form: LayerForm;
   /** What its author says of it, bounded. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** Titles of the files that the manifest holds, as many as are kept. */
+  readonly files: readonly string[];
 }
 
 /**
  * Finds the firmware of an artifact.
  *
- * Of an index the first manifest is taken, attestations aside. Of several layers the first one is
- * taken.
+ * Of an index the first manifest is taken, attestations aside, and of several layers the first one,
+ * unless others are asked for.
  *
  * @param source Where to look.
- * @param device Whose repository.
+ * @param question Whose repository, and which hardware and file.
  * @param reference A tag, or the digest that must be found.
  * @returns The artifact; manifests on the way were verified.
- * @throws {ServiceError} `artifact-invalid`, or what the source throws.
+ * @throws {ServiceError} `artifact-invalid`, `selection-unmatched`, or what the source throws.
  */
 export async function resolveArtifact(
   source: FirmwareSource,
-  device: string,
+  question: Question,
   reference: string,
 ): Promise<Artifact> {
-  const top = await fetchVerified(source, device, reference);
+  const asked = asQuery(question);
+  const top = await fetchVerified(source, asked.device, reference);
   const { content } = top;
-  if (content.kind === "manifest") return describe(content, [top]);
-  const child = await fetchChild(source, device, content);
-  const { platform } = content.manifests.find(({ digest }) => digest === child.digest) ?? {};
-  return describe(child.content, [top, child], platform);
+  if (content.kind === "manifest") {
+    if (!isForHardware(content, asked.selection)) throw unmatched(asked, "no index of platforms");
+    return describe(content, [top], asked);
+  }
+  const entry = chooseEntry(content.manifests, asked.selection);
+  if (entry === undefined) throw noEntry(asked);
+  const child = await fetchChild(source, asked.device, entry);
+  const artifact = describe(child.content, [top, child], asked);
+  return {
+    ...artifact,
+    annotations: { ...chipAnnotation(entry.platform), ...artifact.annotations },
+  };
 }
 
 function describe(
   manifest: ImageManifest,
   documents: readonly Verified[],
-  platform?: Descriptor["platform"],
+  query: Query,
 ): Artifact {
   const [top] = documents;
   if (top === undefined) throw new TypeError("An artifact has at least one document");
-  const layer = chooseLayer(manifest);
+  const layer = findLayer(manifest, query);
   return {
     documents: [...documents, ...inlineConfig(manifest)],
     manifests: documents,
     digest: top.digest,
+    part: formatSelection({ ...partOf(query.selection), file: undefined }),
     layer,
     form: layerForm(manifest, layer),
-    annotations: { ...chipAnnotation(platform), ...annotationsOf(layer, documents) },
+    annotations: annotationsOf(layer, documents),
+    files: fileTitles(manifest.layers),
   };
+}
+
+function noEntry(query: Query): ServiceError {
+  const { variant, platform } = query.selection;
+  return (variant ?? platform) === undefined
+    ? new ServiceError("artifact-invalid", "Image index holds no manifest")
+    : unmatched(query, "no such entry in the index");
+}
+
+function findLayer({ layers }: ImageManifest, query: Query): Descriptor {
+  const layer = chooseLayer(layers, query.selection);
+  if (layer === undefined) {
+    throw layers.length === 0
+      ? new ServiceError("artifact-invalid", "Manifest has no layers")
+      : unmatched(query, "no layer of that title");
+  }
+  if (layer.size === 0) {
+    throw new ServiceError("artifact-invalid", `Layer ${layer.digest} is empty`);
+  }
+  return layer;
 }
 
 /** The nearer to the bytes, the more it is meant of them; but a layer's title is a file's name. */
@@ -132,12 +169,8 @@ async function fetchVerified(
 async function fetchChild(
   source: FirmwareSource,
   device: string,
-  index: ImageIndex,
+  child: Descriptor,
 ): Promise<Verified<ImageManifest>> {
-  const child = index.manifests.find((entry) => !isAttestation(entry));
-  if (child === undefined) {
-    throw new ServiceError("artifact-invalid", "Image index holds no manifest");
-  }
   if (child.size > MANIFEST_LIMIT_BYTES) {
     throw new ServiceError("artifact-invalid", `Manifest ${child.digest} claims to be too large`);
   }
@@ -150,23 +183,6 @@ async function fetchChild(
 
 function mediaTypeOf({ kind }: ImageManifest | ImageIndex): string {
   return kind === "index" ? MANIFEST_MEDIA_TYPES.ociIndex : MANIFEST_MEDIA_TYPES.ociManifest;
-}
-
-/** BuildKit adds these to say how an image was built: they are no images. */
-function isAttestation({ platform, annotations }: Descriptor): boolean {
-  return (platform?.os === "unknown" && platform.architecture === "unknown") ||
-    annotations?.[DOCKER_REFERENCE_TYPE_ANNOTATION] === "attestation-manifest";
-}
-
-function chooseLayer({ layers }: ImageManifest): Descriptor {
-  const [layer] = layers;
-  if (layer === undefined) {
-    throw new ServiceError("artifact-invalid", "Manifest has no layers");
-  }
-  if (layer.size === 0) {
-    throw new ServiceError("artifact-invalid", `Layer ${layer.digest} is empty`);
-  }
-  return layer;
 }
 
 /**

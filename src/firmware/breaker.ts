@@ -17,6 +17,7 @@ const SILENCE: readonly ErrorCode[] = ["source-unavailable", "source-timeout"];
  */
 const ANSWERS: readonly ErrorCode[] = [
   "firmware-unknown",
+  "selection-unmatched",
   "firmware-gone",
   "artifact-invalid",
   "signature-invalid",

@@ -1,12 +1,19 @@
 /**
- * The newest firmware of each device, in memory.
+ * The firmware that each device was served last, in memory: one for each selection that it makes.
  *
  * @module
  */
 
+import { deviceOfKey } from "../selection.ts";
 import type { Firmware } from "./firmware.ts";
 
-/** A device's firmware and what is known of its freshness. Times are of the manager's clock. */
+/**
+ * So many selections of a device are kept: a device is often a kind of device, with hardware and
+ * channels, but whoever invents selections must not fill the memory.
+ */
+export const SELECTIONS_LIMIT = 16;
+
+/** A firmware and what is known of its freshness. Times are of the manager's clock. */
 export interface CacheEntry {
   /** The firmware. */
   readonly firmware: Firmware;
@@ -18,46 +25,71 @@ export interface CacheEntry {
   readonly retryAtMs: number;
 }
 
-/** Keeps a bounded number of devices; the one that was not asked for the longest goes first. */
+/** Options of {@linkcode FirmwareCache}. */
+export interface FirmwareCacheOptions {
+  /** Tells whether a key is never to go while its device stays. @default a device id alone */
+  readonly isDefault?: (key: string) => boolean;
+}
+
+/**
+ * Keeps a bounded number of devices, and of selections of each. What was not asked for the longest
+ * goes first: a device with all its selections, or a selection among those of its device.
+ */
 export class FirmwareCache {
   readonly #capacity: number;
-  /** In the order of use: a Map iterates in the order of insertion. */
-  readonly #entries = new Map<string, CacheEntry>();
+  readonly #isDefault: (key: string) => boolean;
+  /** Both in the order of use: a Map iterates in the order of insertion. */
+  readonly #devices = new Map<string, Map<string, CacheEntry>>();
 
   /**
    * Makes an empty cache.
    *
    * @param capacity How many devices are kept.
+   * @param options Which selection of a device always stays.
    */
-  constructor(capacity: number) {
+  constructor(
+    capacity: number,
+    { isDefault = (key) => key === deviceOfKey(key) }: FirmwareCacheOptions = {},
+  ) {
     this.#capacity = capacity;
+    this.#isDefault = isDefault;
   }
 
   /** How many devices are kept now. */
   get size(): number {
-    return this.#entries.size;
+    return this.#devices.size;
   }
 
   /**
-   * Looks a device up.
+   * Looks a query up.
    *
-   * @param device A device id.
+   * @param key Of the query.
    * @returns Its entry, which thereby counts as used.
    */
-  get(device: string): CacheEntry | undefined {
-    const entry = this.#entries.get(device);
-    if (entry !== undefined) this.set(device, entry);
+  get(key: string): CacheEntry | undefined {
+    const entry = this.peek(key);
+    if (entry !== undefined) this.set(key, entry);
     return entry;
   }
 
   /**
-   * Looks a device up without counting it as used.
+   * Looks a query up without counting it as used.
    *
-   * @param device A device id.
+   * @param key Of the query.
    * @returns Its entry.
    */
-  peek(device: string): CacheEntry | undefined {
-    return this.#entries.get(device);
+  peek(key: string): CacheEntry | undefined {
+    return this.#devices.get(deviceOfKey(key))?.get(key);
+  }
+
+  /**
+   * What is kept of a device.
+   *
+   * @param device A device id.
+   * @returns Keys and entries, the least recently used first.
+   */
+  ofDevice(device: string): readonly (readonly [key: string, entry: CacheEntry])[] {
+    return [...this.#devices.get(device) ?? []];
   }
 
   /**
@@ -65,41 +97,59 @@ export class FirmwareCache {
    *
    * @returns In the order of use, the least recently used first.
    */
-  entries(): IterableIterator<[device: string, entry: CacheEntry]> {
-    return this.#entries.entries();
+  *entries(): Generator<readonly [device: string, entries: Iterable<CacheEntry>]> {
+    for (const [device, entries] of this.#devices) yield [device, entries.values()];
   }
 
   /**
-   * Changes what is kept for a device, if it still is kept. It does not count as used.
+   * Changes what is kept for a query, if it still is kept. It does not count as used.
    *
-   * @param device A device id.
+   * @param key Of the query.
    * @param entry What is kept for it from now on.
    */
-  update(device: string, entry: CacheEntry): void {
-    if (this.#entries.has(device)) this.#entries.set(device, entry);
+  update(key: string, entry: CacheEntry): void {
+    const entries = this.#devices.get(deviceOfKey(key));
+    if (entries?.has(key)) entries.set(key, entry);
   }
 
   /**
-   * Keeps a device, at the cost of others where there are too many.
+   * Keeps a query, at the cost of others where there are too many.
    *
-   * @param device A device id.
+   * @param key Of the query.
    * @param entry What is kept for it from now on.
+   * @returns Keys of the same device that had to go.
    */
-  set(device: string, entry: CacheEntry): void {
-    this.#entries.delete(device);
-    this.#entries.set(device, entry);
-    for (const leastRecentlyUsed of this.#entries.keys()) {
-      if (this.#entries.size <= this.#capacity) break;
-      this.#entries.delete(leastRecentlyUsed);
+  set(key: string, entry: CacheEntry): readonly string[] {
+    const device = deviceOfKey(key);
+    const entries = this.#devices.get(device) ?? new Map<string, CacheEntry>();
+    this.#devices.delete(device);
+    this.#devices.set(device, entries);
+    entries.delete(key);
+    entries.set(key, entry);
+    for (const leastRecentlyUsed of this.#devices.keys()) {
+      if (this.#devices.size <= this.#capacity) break;
+      this.#devices.delete(leastRecentlyUsed);
     }
+    return this.#dropSelections(entries, key);
   }
 
   /**
-   * Forgets a device.
+   * Forgets a query.
    *
-   * @param device A device id.
+   * @param key Of the query.
    */
-  delete(device: string): void {
-    this.#entries.delete(device);
+  delete(key: string): void {
+    const device = deviceOfKey(key);
+    const entries = this.#devices.get(device);
+    entries?.delete(key);
+    if (entries?.size === 0) this.#devices.delete(device);
+  }
+
+  #dropSelections(entries: Map<string, CacheEntry>, kept: string): readonly string[] {
+    const excess = Math.max(0, entries.size - SELECTIONS_LIMIT);
+    const dropped = [...entries.keys()].filter((key) => key !== kept && !this.#isDefault(key))
+      .slice(0, excess);
+    for (const key of dropped) entries.delete(key);
+    return dropped;
   }
 }

@@ -10,18 +10,22 @@
 
 import { gt, lt } from "semver";
 import { ServiceError } from "../errors.ts";
+import type { Query } from "../selection.ts";
 import type { Firmware } from "./firmware.ts";
 import type { VersionTag } from "./version.ts";
 
-/** Remembers a version per device: over restarts, where it is durable. */
+/** Remembers a version per query: over restarts, where it is durable. */
 export interface VersionNotes {
   /** What was noted last. Throws where that cannot be read: it is not the same as nothing. */
-  get(device: string): Promise<string | undefined>;
+  get(query: Query): Promise<string | undefined>;
   /** Notes a version, durably where it is durable. */
-  set(device: string, version: string): Promise<void>;
+  set(query: Query, version: string): Promise<void>;
 }
 
-/** Knows the highest version that each device was ever served. */
+/**
+ * Knows the highest version that each query was ever answered with. Who names a version wants it,
+ * whatever it is.
+ */
 export class DowngradeGuard {
   readonly #notes: VersionNotes;
 
@@ -37,22 +41,23 @@ export class DowngradeGuard {
   /**
    * Lets pass what is as high as what was served before. Build metadata does not count (semver, 10).
    *
-   * @param device A device id.
+   * @param query Who asks, and for what.
    * @param candidate What the source has.
    * @param known What is served now: it counts although nobody may have noted it yet.
    * @throws {ServiceError} `artifact-invalid` where it is lower.
    */
   async check(
-    device: string,
+    query: Query,
     { version }: VersionTag,
     known: Firmware | undefined,
   ): Promise<void> {
-    const noted = await this.#notes.get(device);
+    if (query.selection.version !== undefined) return;
+    const noted = await this.#notes.get(query);
     for (const served of [noted, known?.version]) {
       if (served === undefined || !lt(version, served)) continue;
       throw new ServiceError(
         "artifact-invalid",
-        `Firmware ${version} of device '${device}' is refused: it is lower than ${served}, ` +
+        `Firmware ${version} of device '${query.device}' is refused: it is lower than ${served}, ` +
           "which was served before",
       );
     }
@@ -61,12 +66,13 @@ export class DowngradeGuard {
   /**
    * Notes what is going to be served, where nothing as high was.
    *
-   * @param device A device id.
+   * @param query Who asks, and for what.
    * @param firmware What has passed.
    * @throws {ServiceError} `storage-failed`; it must not be served then.
    */
-  async note(device: string, { version }: Firmware): Promise<void> {
-    const noted = await this.#notes.get(device);
-    if (noted === undefined || gt(version, noted)) await this.#notes.set(device, version);
+  async note(query: Query, { version }: Firmware): Promise<void> {
+    if (query.selection.version !== undefined) return;
+    const noted = await this.#notes.get(query);
+    if (noted === undefined || gt(version, noted)) await this.#notes.set(query, version);
   }
 }

@@ -6,6 +6,7 @@
 
 import type { ErrorCode } from "../errors.ts";
 import type { DeliveredManifest, Descriptor, Digest } from "../oci.ts";
+import type { Query } from "../selection.ts";
 
 /** A verified firmware. Its bytes are in the store, under their SHA-256. */
 export interface Firmware {
@@ -27,6 +28,8 @@ export interface Firmware {
   readonly modifiedAt: Date;
   /** What its author says of it, bounded: see `annotations.ts`. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** The titles of all files beside which it was, itself among them: see `parts.ts`. */
+  readonly files: readonly string[];
 }
 
 /** A part of a firmware's bytes, by their places from 0 on. */
@@ -77,7 +80,10 @@ export interface FirmwareDocument {
 export interface FirmwareRecord {
   /** The firmware, whose bytes are in the store. */
   readonly firmware: Firmware;
-  /** Manifest, or index and manifest: the first one is what the tag points to. */
+  /**
+   * Manifest, or index and manifest: the first one is what the tag points to. None where the store
+   * has them, since the same firmware of the device is kept for another selection.
+   */
   readonly documents: readonly FirmwareDocument[];
   /** The layer, and what it is stored under; undefined where only an earlier record knows. */
   readonly layer: { readonly digest: Digest; readonly sha256: string | undefined };
@@ -99,19 +105,19 @@ export interface FirmwareStore {
   draft(size: number): Promise<StoreDraft>;
   /** The bytes of a SHA-256, verified; undefined where they are not there. */
   open(sha256: string): Promise<FirmwareReader | undefined>;
-  /** What was kept of a device by an earlier process, when, and verified under which policy. */
+  /** What was kept of a query by an earlier process, when, and verified under which policy. */
   load(
-    device: string,
+    query: Query,
   ): Promise<
     { firmware: Firmware; savedAt: Date; policy?: string | undefined } | undefined
   >;
   /**
-   * Keeps what a device is served, in place of what was kept before. False where the content that
-   * the record names had to go.
+   * Keeps what a query is answered with, in place of what was kept before. False where the content
+   * that the record names had to go.
    */
-  save(device: string, record: FirmwareRecord): Promise<boolean>;
-  /** Forgets a device. */
-  remove(device: string): Promise<void>;
+  save(query: Query, record: FirmwareRecord): Promise<boolean>;
+  /** Forgets a query. */
+  remove(query: Query): Promise<void>;
 }
 
 /** What names one firmware for ever: which version it was called, and the digest behind it. */
@@ -143,6 +149,8 @@ export interface FirmwareCandidate {
   readonly tag: string;
   /** The version that the tag says. */
   readonly version: string;
+  /** The hardware that was asked for, in a text; empty where none was. */
+  readonly part: string;
   /** Index and manifest, or the manifest alone; the bytes of each name the digest of the next. */
   readonly documents: readonly FirmwareDocument[];
 }

@@ -8,7 +8,7 @@ import type { Digest } from "../oci.ts";
 import type { Firmware } from "./firmware.ts";
 
 interface Held {
-  readonly device: string;
+  readonly key: string;
   readonly firmware: Firmware;
   readonly untilMs: number;
 }
@@ -33,23 +33,23 @@ export class HeldFirmware {
   /**
    * Holds a firmware from now on.
    *
-   * @param device Whose firmware.
+   * @param key Of the query that was answered with it.
    * @param firmware What may still be asked for.
    * @param nowMs Now, in milliseconds of any steady clock.
    */
-  add(device: string, firmware: Firmware, nowMs: number): void {
-    this.#held.push({ device, firmware, untilMs: nowMs + this.#holdMs });
+  add(key: string, firmware: Firmware, nowMs: number): void {
+    this.#held.push({ key, firmware, untilMs: nowMs + this.#holdMs });
   }
 
   /**
    * Looks for a firmware.
    *
-   * @param device Whose firmware.
+   * @param key Of the query that was answered with it.
    * @param digest Which.
    * @returns It, where it is still held.
    */
-  find(device: string, digest: Digest): Firmware | undefined {
-    return this.#held.find((held) => held.device === device && held.firmware.digest === digest)
+  find(key: string, digest: Digest): Firmware | undefined {
+    return this.#held.find((held) => held.key === key && held.firmware.digest === digest)
       ?.firmware;
   }
 

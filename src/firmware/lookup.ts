@@ -7,6 +7,7 @@
 import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { Approval } from "./approval.ts";
+import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
 import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
 import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
@@ -21,7 +22,9 @@ import type {
   FirmwareStore,
   FirmwareVerifier,
 } from "./firmware.ts";
-import { rankVersions, type VersionTag } from "./version.ts";
+import { chooseVersions, unmatched } from "./selection.ts";
+import { TagLists, type TagListWish } from "./tag_lists.ts";
+import type { VersionTag } from "./version.ts";
 
 /**
  * A registry may list tags whose manifest was deleted. So many of them are passed over, each costs
@@ -47,8 +50,20 @@ export interface LookupOptions {
   readonly observer: Pick<FirmwareObserver, "verified">;
   /** Told as soon as the source has answered, however long the download takes then. */
   readonly onAnswer: () => void;
+  /** A steady clock in milliseconds. @default performance.now */
+  readonly now?: () => number;
   /** The time of day. @default the system's */
   readonly today?: () => Date;
+}
+
+/** What spares the source requests. */
+export interface NewestOptions {
+  /** A tag list that was asked for after this moment will do. @default now */
+  readonly since?: number;
+  /** And so does one that is younger than that, in milliseconds. @default 0 */
+  readonly sharedForMs?: number;
+  /** What the device is served for other selections of the same hardware and file. */
+  readonly others?: readonly Firmware[];
 }
 
 /** Asks the source, each time anew, and verifies what it delivers. */
@@ -59,6 +74,7 @@ export class FirmwareLookup {
   readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;
   readonly #approval: Approval;
+  readonly #tags: TagLists;
   readonly #today: () => Date;
 
   /**
@@ -67,10 +83,19 @@ export class FirmwareLookup {
    * @param options Where, how much at most, and who is told.
    */
   constructor(
-    { source, store, maxFirmwareBytes, guard, onAnswer, today = () => new Date(), ...rest }:
-      LookupOptions,
+    {
+      source,
+      store,
+      maxFirmwareBytes,
+      guard,
+      onAnswer,
+      now = () => performance.now(),
+      today = () => new Date(),
+      ...rest
+    }: LookupOptions,
   ) {
     this.#approval = new Approval(rest);
+    this.#tags = new TagLists({ source, now, onAnswer });
     this.#source = source;
     this.#store = store;
     this.#maxFirmwareBytes = maxFirmwareBytes;
@@ -80,21 +105,28 @@ export class FirmwareLookup {
   }
 
   /**
-   * The newest firmware of a device.
+   * The newest firmware that a device asks for.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @param known What was the newest before: it is not fetched again.
+   * @param options What spares the source requests.
    * @returns Verified firmware, stored and written down; `known` itself where nothing has changed.
    * @throws {ServiceError} With any code but `firmware-gone`.
    */
-  async newest(device: string, known: Firmware | undefined): Promise<Firmware> {
-    const candidates = rankVersions(await this.#listTags(device));
-    this.#onAnswer();
+  async newest(
+    question: Question,
+    known: Firmware | undefined,
+    { since = this.moment, sharedForMs = 0, others = [] }: NewestOptions = {},
+  ): Promise<Firmware> {
+    const query = asQuery(question);
+    const { device, selection } = query;
+    const versions = await this.#listVersions(device, { since, sharedForMs });
+    const candidates = chooseVersions(versions, selection);
     for (const candidate of candidates.slice(0, DANGLING_TAGS_LIMIT)) {
       try {
-        await this.#guard?.check(device, candidate, known);
-        const firmware = await this.#fetchTag(device, candidate, known);
-        await this.#guard?.note(device, firmware);
+        await this.#guard?.check(query, candidate, known);
+        const firmware = await this.#fetchTag(query, candidate, { known, others });
+        await this.#guard?.note(query, firmware);
         return firmware;
       } catch (error) {
         if (!isServiceError(error, "firmware-unknown")) throw error;
@@ -109,60 +141,79 @@ export class FirmwareLookup {
         `The newest tags of device '${device}' have no manifest`,
       );
     }
-    throw unknownFirmware(
-      device,
-      candidates.length > 0 ? "no listed tag has a manifest" : "no tag is a version",
-    );
+    if (versions.length === 0) throw unknownFirmware(device, "no tag is a version");
+    const isDangling = candidates.length > 0;
+    const cause = isDangling ? "no listed tag has a manifest" : "no version is of that kind";
+    throw formatSelection(selection) === ""
+      ? unknownFirmware(device, cause)
+      : unmatched(query, cause);
   }
 
-  async #listTags(device: string): Promise<readonly string[]> {
+  /** Now, for who is going to ask later, and can do with what others ask meanwhile. */
+  get moment(): number {
+    return this.#tags.moment;
+  }
+
+  /**
+   * Forgets which tags a device has.
+   *
+   * @param device A device id.
+   */
+  forgetTags(device: string): void {
+    this.#tags.forget(device);
+  }
+
+  async #listVersions(device: string, wish: TagListWish): Promise<readonly VersionTag[]> {
     try {
-      return await this.#source.listTags(device);
+      return await this.#tags.get(device, wish);
     } catch (error) {
       throw isServiceError(error, "firmware-unknown") ? unknownFirmware(device, error) : error;
     }
   }
 
   async #fetchTag(
-    device: string,
+    query: Query,
     candidate: VersionTag,
-    known: Firmware | undefined,
+    { known, others }: { known: Firmware | undefined; others: readonly Firmware[] },
   ): Promise<Firmware> {
     if (known?.tag === candidate.tag) {
-      const digest = await this.#source.peekDigest(device, candidate.tag);
+      const digest = await this.#source.peekDigest(query.device, candidate.tag);
       if (digest === known.digest) return known;
       // Another digest is only a reason to look: it is a claim, and may lead nowhere.
     }
-    const artifact = await resolveArtifact(this.#source, device, candidate.tag);
-    const policy = await this.#approval.check(device, candidate, artifact);
-    if (artifact.digest === known?.digest) {
-      const record = { ...renamed({ ...known, ...candidate }, artifact), policy };
-      if (await this.#store.save(device, record)) return record.firmware;
+    const artifact = await resolveArtifact(this.#source, query, candidate.tag);
+    const policy = await this.#approval.check(query.device, candidate, artifact);
+    const same = [known, ...others].find((firmware) => firmware?.digest === artifact.digest);
+    if (same !== undefined) {
+      const record = { ...renamed({ ...same, ...candidate }, artifact), policy };
+      if (await this.#store.save(query, record)) return record.firmware;
     }
-    const record = await this.#fetch(device, candidate, artifact, { known });
-    return await this.#save(device, { ...record, policy });
+    const record = await this.#fetch(query.device, candidate, artifact, { known });
+    return await this.#save(query, { ...record, policy });
   }
 
   /**
    * A firmware by its name, although it may no longer be the newest.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @param name Which.
    * @param options Whether it is written down as the device's; asked once it is there.
    * @returns Exactly that firmware, verified and stored.
    * @throws {ServiceError} `firmware-gone` where the source does not have it any more, or `source-*`.
    */
   async exact(
-    device: string,
+    question: Question,
     name: FirmwareName & Partial<Pick<Firmware, "modifiedAt">>,
     { isCurrent = () => false }: { readonly isCurrent?: () => boolean } = {},
   ): Promise<Firmware> {
+    const query = asQuery(question);
+    const { device } = query;
     try {
-      const artifact = await resolveArtifact(this.#source, device, name.digest);
+      const artifact = await resolveArtifact(this.#source, query, name.digest);
       this.#onAnswer();
       const policy = await this.#approval.check(device, name, artifact);
       const record = { ...await this.#fetch(device, name, artifact, name), policy };
-      return isCurrent() ? await this.#save(device, record) : record.firmware;
+      return isCurrent() ? await this.#save(query, record) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
       throw new ServiceError(
@@ -186,19 +237,19 @@ export class FirmwareLookup {
   /**
    * Verifies the signature of a stored firmware under the present policy, and writes that down.
    *
-   * @param device A device id.
+   * @param query Who asks, and for what.
    * @param firmware What was verified under another policy, or none.
    * @throws {ServiceError} With any code: it must not be served.
    */
-  async reverify(device: string, firmware: Firmware): Promise<void> {
-    const artifact = await resolveArtifact(this.#source, device, firmware.digest);
+  async reverify(query: Query, firmware: Firmware): Promise<void> {
+    const artifact = await resolveArtifact(this.#source, query, firmware.digest);
     this.#onAnswer();
-    const policy = await this.#approval.check(device, firmware, artifact);
-    await this.#save(device, { ...renamed(firmware, artifact), policy });
+    const policy = await this.#approval.check(query.device, firmware, artifact);
+    await this.#save(query, { ...renamed(firmware, artifact), policy });
   }
 
-  async #save(device: string, record: FirmwareRecord): Promise<Firmware> {
-    if (await this.#store.save(device, record)) return record.firmware;
+  async #save(query: Query, record: FirmwareRecord): Promise<Firmware> {
+    if (await this.#store.save(query, record)) return record.firmware;
     throw new ServiceError("storage-failed", "Firmware does not stay in the store");
   }
 
@@ -208,7 +259,7 @@ export class FirmwareLookup {
     artifact: Artifact,
     { known, modifiedAt }: { readonly known?: Firmware | undefined; readonly modifiedAt?: Date },
   ): Promise<FirmwareRecord> {
-    const { digest, layer, form, documents, annotations } = artifact;
+    const { digest, layer, form, documents, annotations, files } = artifact;
     const maxBytes = this.#maxFirmwareBytes;
     // Whether a layer is an archive may show only later, and then it is more than its file.
     const limit = form === "raw" ? maxBytes : maxBytes + ARCHIVE_OVERHEAD_BYTES;
@@ -223,7 +274,7 @@ export class FirmwareLookup {
     log.info("Fetched firmware", { device, version, tag, digest, size: content.size });
     return {
       firmware: {
-        ...{ tag, version, digest, annotations, ...content },
+        ...{ tag, version, digest, annotations, files, ...content },
         modifiedAt: modifiedAt ?? modificationDate(annotations, { known, today: this.#today() }),
       },
       documents,

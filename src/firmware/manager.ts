@@ -9,12 +9,25 @@ import pLimit, { type LimitFunction } from "p-limit";
 import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { isRepositoryName, repositoryOf } from "../repository.ts";
+import {
+  asQuery,
+  deviceOfKey,
+  formatSelection,
+  keyOf,
+  partOf,
+  queryOfKey,
+  type Question,
+  type Selection,
+  withDefaults,
+} from "../selection.ts";
 import { SingleFlight } from "../single_flight.ts";
+import { Allowance } from "./allowance.ts";
 import { backoffMs } from "./backoff.ts";
 import { CircuitBreaker } from "./breaker.ts";
 import { type CacheEntry, FirmwareCache } from "./cache.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
 import type {
+  AnnounceOptions,
   Firmware,
   FirmwareName,
   FirmwareNotifier,
@@ -30,6 +43,18 @@ import { Refresher } from "./refresher.ts";
 import { Refusals } from "./refusals.ts";
 
 const log = logger("firmware");
+
+/** The source says that there is nothing, or nothing of the kind. */
+const NOTHING_THERE = ["firmware-unknown", "selection-unmatched"] as const;
+
+/** What may end otherwise the next time, of one selection among others. */
+const WORTH_ANOTHER_TRY = [
+  "source-unavailable",
+  "source-timeout",
+  "source-refused",
+  "source-invalid",
+  "storage-failed",
+] as const;
 
 /** Options of {@linkcode FirmwareManager}. */
 export interface FirmwareManagerOptions {
@@ -57,6 +82,8 @@ export interface FirmwareManagerOptions {
   readonly holdMs: number;
   /** The largest firmware that is accepted, in bytes. */
   readonly maxFirmwareBytes: number;
+  /** What is looked for where a request does not say. @default the newest of all */
+  readonly defaults?: Selection;
   /** Refuses lower versions than before, where that is wanted. */
   readonly guard?: DowngradeGuard | undefined;
   /** A steady clock in milliseconds. @default performance.now */
@@ -80,6 +107,7 @@ export class FirmwareManager {
   readonly #cache: FirmwareCache;
   readonly #held: HeldFirmware;
   readonly #refusals: Refusals;
+  readonly #allowance: Allowance;
   readonly #checks = new SingleFlight<Firmware>();
   readonly #announced = new SingleFlight<Firmware>();
   readonly #loads = new SingleFlight<CacheEntry | undefined>();
@@ -101,7 +129,7 @@ export class FirmwareManager {
       random,
       onChange: (isUp, failure) => this.#sourceChanged(isUp, failure),
     });
-    this.#lookup = new FirmwareLookup({ ...options, onAnswer: () => this.#breaker.succeed() });
+    this.#lookup = new FirmwareLookup({ ...options, now, onAnswer: () => this.#breaker.succeed() });
     this.#limit = pLimit(options.concurrency);
     // However many checks are due, a device that waits does not stand in line behind them.
     this.#limitBehind = pLimit(Math.max(1, options.concurrency - 1));
@@ -110,9 +138,12 @@ export class FirmwareManager {
       random,
       intervalMs: options.refreshIntervalMs,
       trackForMs: options.trackForMs,
-      check: (device) => this.#checkBehind(device),
+      check: (key) => this.#checkBehind(key),
     });
-    this.#cache = new FirmwareCache(options.cacheSize);
+    this.#cache = new FirmwareCache(options.cacheSize, {
+      isDefault: (key) => this.#isDefault(key),
+    });
+    this.#allowance = new Allowance(now);
     this.#held = new HeldFirmware(options.holdMs);
     this.#refusals = new Refusals({ now, random, unknownForMs: options.unknownForMs });
     this.#observer.sourceUp(true);
@@ -129,93 +160,117 @@ export class FirmwareManager {
   }
 
   /**
-   * The newest firmware of a device. What is in the cache is given at once, however old it is, and
-   * a check is started behind it where it is due. Only where a refresh interval of 0 asks for it,
-   * or nothing is known, the source is waited for.
+   * The newest firmware that a device asks for. What is in the cache is given at once, however old
+   * it is, and a check is started behind it where it is due. Only where a refresh interval of 0 asks
+   * for it, or nothing is known, the source is waited for.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @returns Verified firmware.
    * @throws {ServiceError} With any code but `firmware-gone`.
    */
-  async get(device: string): Promise<Firmware> {
+  async get(question: Question): Promise<Firmware> {
     this.#held.expire(this.#now());
-    const entry = this.#cache.get(device) ?? await this.#load(device);
-    if (entry === undefined) return await this.#first(device);
+    const key = this.#keyOf(question);
+    const entry = this.#cache.get(key) ?? await this.#load(key) ?? await this.#share(key);
+    if (entry === undefined) return await this.#first(key);
     const { refreshIntervalMs } = this.#options;
-    if (refreshIntervalMs === 0) return await this.#checkOrKeep(device, entry.firmware);
-    this.#refresher.asked(device);
-    this.#observer.hit(device);
-    if (this.#now() - entry.confirmedAtMs >= refreshIntervalMs) this.#checkBehind(device);
+    if (refreshIntervalMs === 0) return await this.#checkOrKeep(key, entry.firmware);
+    this.#refresher.asked(key);
+    this.#observer.hit(deviceOfKey(key));
+    if (this.#now() - entry.confirmedAtMs >= refreshIntervalMs) this.#checkBehind(key);
     return entry.firmware;
   }
 
   /**
    * The very firmware that was announced before, although a newer one may have come since.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what: the same as when it was announced.
    * @param name What was announced.
    * @returns Exactly that firmware, verified.
    * @throws {ServiceError} `firmware-gone` where nobody has it any more, or another code.
    */
-  async getAnnounced(device: string, name: FirmwareName): Promise<Firmware> {
+  async getAnnounced(question: Question, name: FirmwareName): Promise<Firmware> {
+    const key = this.#keyOf(question);
     try {
-      const newest = await this.get(device);
+      const newest = await this.get(question);
       if (newest.digest === name.digest) return newest;
     } catch (error) {
-      const held = this.#held.find(device, name.digest);
+      const held = this.#held.find(key, name.digest);
       if (held !== undefined) return held;
       // A source that could not be asked for the newest cannot be asked for this one either.
-      if (!isServiceError(error, "firmware-unknown", "artifact-invalid", "signature-invalid")) {
+      if (
+        !isServiceError(
+          error,
+          "firmware-unknown",
+          "selection-unmatched",
+          "artifact-invalid",
+          "signature-invalid",
+        )
+      ) {
         throw error;
       }
     }
-    return this.#held.find(device, name.digest) ?? await this.#fetchAnnounced(device, name);
+    return this.#held.find(key, name.digest) ?? await this.#fetchAnnounced(key, name);
   }
 
   /**
    * The bytes of a firmware.
    *
-   * @param device Whose.
+   * @param question Who has asked, and for what.
    * @param firmware What was given by {@linkcode get} or {@linkcode getAnnounced}.
    * @returns Its bytes, to be closed; fetched again where the store does not have them any more.
    * @throws {ServiceError} With any code.
    */
-  async open(device: string, firmware: Firmware): Promise<FirmwareReader> {
+  async open(question: Question, firmware: Firmware): Promise<FirmwareReader> {
     const body = await this.#store.open(firmware.sha256);
     if (body !== undefined) return body;
+    const key = this.#keyOf(question);
     log.info("Firmware is not in the store any more, fetching it again", {
-      device,
+      device: deviceOfKey(key),
       version: firmware.version,
     });
-    const { sha256 } = await this.#fetchAnnounced(device, firmware);
+    const { sha256 } = await this.#fetchAnnounced(key, firmware);
     const fetched = await this.#store.open(sha256);
     if (fetched !== undefined) return fetched;
     throw new ServiceError("storage-failed", "Firmware does not stay in the store");
   }
 
   /**
-   * Checks a device now, past every interval, whether anybody asks for it or not.
+   * Checks a device now, past every interval, whether anybody asks for it or not; with all that it
+   * has asked for besides its newest firmware.
    *
    * @param device A device id.
    * @returns The newest firmware, once the source has confirmed it.
    * @throws {ServiceError} With any code but `firmware-gone`; what was known is served still.
    */
   async refresh(device: string): Promise<Firmware> {
+    const key = this.#keyOf(device);
+    const others = this.#cache.ofDevice(device).map(([other]) => other)
+      .filter((other) => other !== key);
     // One that is under way may have looked before that happened for which we are called.
-    await this.#checks.settled(device);
+    await Promise.all([key, ...others].map((each) => this.#checks.settled(each)));
+    this.#lookup.forgetTags(device);
     // What an earlier process has left would be served on although the source says that it is gone.
-    if (this.#cache.peek(device) === undefined) await this.#load(device);
-    return await this.#join(device);
+    if (this.#cache.peek(key) === undefined) await this.#load(key);
+    const [newest, ...rest] = await Promise.allSettled(
+      [key, ...others].map((each) => this.#join(each)),
+    );
+    if (newest?.status !== "fulfilled") throw newest?.reason;
+    const failed = rest.find((result) =>
+      result.status === "rejected" && isServiceError(result.reason, ...WORTH_ANOTHER_TRY)
+    );
+    if (failed?.status === "rejected") throw failed.reason;
+    return newest.value;
   }
 
   /**
-   * Waits for the check of a device that is under way, if there is any.
+   * Waits for the check of a query that is under way, if there is any.
    *
-   * @param device A device id.
+   * @param question Who has asked, and for what.
    * @returns Settles with it, and never fails.
    */
-  async settled(device: string): Promise<void> {
-    await this.#checks.settled(device);
+  async settled(question: Question): Promise<void> {
+    await this.#checks.settled(this.#keyOf(question));
   }
 
   /**
@@ -233,27 +288,27 @@ export class FirmwareManager {
   }
 
   /**
-   * How long ago the source last said that a firmware is a device's newest.
+   * How long ago the source last said that a firmware is the newest that is asked for.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @param firmware What it is served.
    * @returns Seconds, or undefined where it is not what would be served now.
    */
-  ageSeconds(device: string, firmware: FirmwareName): number | undefined {
-    const entry = this.#cache.peek(device);
+  ageSeconds(question: Question, firmware: FirmwareName): number | undefined {
+    const entry = this.#cache.peek(this.#keyOf(question));
     return entry?.firmware.digest === firmware.digest ? this.#ageSeconds(entry) : undefined;
   }
 
   /**
    * How stale the answers are.
    *
-   * @returns Each device in the cache, with the seconds since the source confirmed its firmware; 0
-   * where nothing hinders the next check.
+   * @returns Each device in the cache, with the seconds since the source confirmed what it is
+   * served, the stalest of it; 0 where nothing hinders the next check.
    */
   *staleness(): Generator<readonly [device: string, seconds: number]> {
-    for (const [device, entry] of this.#cache.entries()) {
-      const isFine = entry.failures === 0 && this.#breaker.isUp;
-      yield [device, isFine ? 0 : this.#ageSeconds(entry)];
+    for (const [device, entries] of this.#cache.entries()) {
+      const hindered = [...entries].filter(({ failures }) => failures > 0 || !this.#breaker.isUp);
+      yield [device, Math.max(0, ...hindered.map((entry) => this.#ageSeconds(entry)))];
     }
   }
 
@@ -264,8 +319,8 @@ export class FirmwareManager {
    */
   lastCheckSeconds(): number | undefined {
     let least: number | undefined;
-    for (const [, entry] of this.#cache.entries()) {
-      least = Math.min(least ?? Infinity, this.#ageSeconds(entry));
+    for (const [, entries] of this.#cache.entries()) {
+      for (const entry of entries) least = Math.min(least ?? Infinity, this.#ageSeconds(entry));
     }
     return least;
   }
@@ -274,36 +329,89 @@ export class FirmwareManager {
     return (this.#now() - confirmedAtMs) / 1000;
   }
 
+  /** What the operator wants where the request does not say is part of what is asked. */
+  #keyOf(question: Question): string {
+    const { device, selection } = asQuery(question);
+    // What is no device id must not become one by what is behind a question mark.
+    if (device.includes("?")) repositoryOf(device, "");
+    return keyOf({ device, selection: withDefaults(selection, this.#options.defaults ?? {}) });
+  }
+
+  #isDefault(key: string): boolean {
+    return key === this.#keyOf(deviceOfKey(key));
+  }
+
+  #keep(key: string, entry: CacheEntry): void {
+    for (const dropped of this.#cache.set(key, entry)) this.#refresher.forget(dropped);
+    this.#observer.entries(this.#cache.size);
+  }
+
+  /** Who listens hears of the newest firmware, not of what others have asked for besides. */
+  #announce(key: string, firmware: Firmware, options?: AnnounceOptions): void {
+    if (!this.#isDefault(key)) return;
+    void this.#options.notifier?.announce(deviceOfKey(key), firmware, options);
+  }
+
+  /** What the device is served for other selections of the same hardware and file. */
+  #others(key: string): readonly CacheEntry[] {
+    const { device, selection } = queryOfKey(key);
+    const part = formatSelection(partOf(selection));
+    return this.#cache.ofDevice(device).filter(([other]) =>
+      other !== key && formatSelection(partOf(queryOfKey(other).selection)) === part
+    ).map(([, entry]) => entry);
+  }
+
+  /**
+   * A version by its name is what the device is served under that name already, if it is: who was
+   * told of it comes for it, whether the source can be asked or not.
+   */
+  async #share(key: string): Promise<CacheEntry | undefined> {
+    const query = queryOfKey(key);
+    const { version } = query.selection;
+    if (version === undefined) return undefined;
+    const entry = this.#others(key).find(({ firmware }) => firmware.version === version);
+    if (entry === undefined) return undefined;
+    const { firmware } = entry;
+    const layer = { digest: `sha256:${firmware.sha256}`, sha256: undefined } as const;
+    try {
+      await this.#store.save(query, { firmware, documents: [], layer });
+    } catch (error) {
+      // It is served from what is there; only a restart would forget it.
+      log.debug("Cannot write a version down", { key, reason: describeError(error) });
+    }
+    this.#keep(key, entry);
+    return entry;
+  }
+
   /** What an earlier process, or an earlier place in the cache, has left. */
-  async #load(device: string): Promise<CacheEntry | undefined> {
-    return await this.#loads.join(device, async () => {
-      if (!isRepositoryName(device)) return undefined;
-      const stored = await this.#store.load(device);
-      const entry = this.#cache.peek(device);
+  async #load(key: string): Promise<CacheEntry | undefined> {
+    return await this.#loads.join(key, async () => {
+      if (!isRepositoryName(deviceOfKey(key))) return undefined;
+      const stored = await this.#store.load(queryOfKey(key));
+      const entry = this.#cache.peek(key);
       if (stored === undefined || entry !== undefined) return entry;
       const { firmware, savedAt, policy } = stored;
-      if (!this.#lookup.trusts(policy) && !await this.#reverify(device, firmware)) return undefined;
+      if (!this.#lookup.trusts(policy) && !await this.#reverify(key, firmware)) return undefined;
       // The clock of the wall may have been set back since.
       const ageMs = Math.max(0, Date.now() - savedAt.getTime());
       const loaded = { firmware, confirmedAtMs: this.#now() - ageMs, failures: 0, retryAtMs: 0 };
-      this.#cache.set(device, loaded);
-      this.#observer.entries(this.#cache.size);
+      this.#keep(key, loaded);
       // The earlier process may have ended before it was told.
-      void this.#options.notifier?.announce(device, firmware, { isConfirmed: false });
+      this.#announce(key, firmware, { isConfirmed: false });
       return loaded;
     });
   }
 
   /** Keys may have changed since it was written down: then it is verified anew, or not served. */
-  async #reverify(device: string, firmware: Firmware): Promise<boolean> {
-    if (this.#refusals.find(device) !== undefined) return false;
+  async #reverify(key: string, firmware: Firmware): Promise<boolean> {
+    if (this.#refusals.find(key) !== undefined) return false;
     try {
-      await this.#ask(() => this.#lookup.reverify(device, firmware));
+      await this.#ask(() => this.#lookup.reverify(queryOfKey(key), firmware));
       return true;
     } catch (error) {
       const level = isServiceError(error, "signature-invalid") ? "warn" : "debug";
       log[level]("Kept firmware is not served, it was verified under other keys", {
-        device,
+        ...askedBy(key),
         version: firmware.version,
         reason: describeError(error),
       });
@@ -312,71 +420,84 @@ export class FirmwareManager {
   }
 
   /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */
-  async #first(device: string): Promise<Firmware> {
+  async #first(key: string): Promise<Firmware> {
+    const device = deviceOfKey(key);
     // What is no name is said to be none whether the source can be asked or not.
     repositoryOf(device, "");
-    const refusal = this.#refusals.find(device);
+    const refusal = this.#refusals.find(key);
     if (refusal !== undefined) throw refusal;
-    const firmware = await this.#join(device);
-    this.#refresher.asked(device);
+    if (!this.#isDefault(key) && !this.#checks.has(key)) this.#allowance.take(device);
+    const firmware = await this.#join(key);
+    if (this.#cache.peek(key) !== undefined) this.#refresher.asked(key);
     return firmware;
   }
 
-  async #checkOrKeep(device: string, known: Firmware): Promise<Firmware> {
+  async #checkOrKeep(key: string, known: Firmware): Promise<Firmware> {
     let newest = known;
     try {
-      newest = await this.#join(device);
+      newest = await this.#join(key);
     } catch (error) {
-      if (isServiceError(error, "firmware-unknown")) throw error;
+      if (isServiceError(error, ...NOTHING_THERE)) throw error;
     }
-    if (newest.digest === known.digest) this.#observer.hit(device);
+    if (newest.digest === known.digest) this.#observer.hit(deviceOfKey(key));
     return newest;
   }
 
   /** Its outcome is in the cache, in the log and in the metrics: nobody waits for it. */
-  #checkBehind(device: string): void {
-    const entry = this.#cache.peek(device);
+  #checkBehind(key: string): void {
+    const entry = this.#cache.peek(key);
     if (entry === undefined) {
       // Others took its place in the cache.
-      void this.#load(device).then((loaded) => {
-        if (loaded === undefined) this.#refresher.forget(device);
-        else this.#checkBehind(device);
+      void this.#load(key).then((loaded) => {
+        if (loaded === undefined) this.#refresher.forget(key);
+        else this.#checkBehind(key);
       });
       return;
     }
     const mayAsk = this.#now() >= entry.retryAtMs && this.#breaker.admits;
-    if (!mayAsk || this.#checks.has(device)) return;
-    this.#refresher.checked(device);
-    this.#checks.join(device, () => this.#limitBehind(() => this.#check(device)))
-      .catch((error) => log.debug("Check failed", { device, reason: describeError(error) }));
+    if (!mayAsk || this.#checks.has(key)) return;
+    this.#refresher.checked(key);
+    this.#checks.join(key, () => this.#limitBehind(() => this.#check(key)))
+      .catch((error) =>
+        log.debug("Check failed", { ...askedBy(key), reason: describeError(error) })
+      );
   }
 
-  #join(device: string): Promise<Firmware> {
-    return this.#checks.join(device, () => this.#check(device));
+  #join(key: string): Promise<Firmware> {
+    return this.#checks.join(key, () => this.#check(key));
   }
 
-  async #check(device: string): Promise<Firmware> {
+  async #check(key: string): Promise<Firmware> {
+    const since = this.#lookup.moment;
     return await this.#ask(async () => {
-      const known = this.#cache.peek(device)?.firmware;
+      const known = this.#cache.peek(key)?.firmware;
+      const others = this.#others(key).map(({ firmware }) => firmware);
+      const isInvented = known === undefined && !this.#isDefault(key);
+      const options = { since, sharedForMs: isInvented ? this.#sharedForMs : 0, others };
       try {
-        const newest = await this.#lookup.newest(device, known);
-        this.#confirm(device, newest, known);
+        const newest = await this.#lookup.newest(queryOfKey(key), known, options);
+        this.#confirm(key, newest, known);
         return newest;
       } catch (error) {
-        if (isServiceError(error, "firmware-unknown")) await this.#forget(device, known, error);
-        else this.#fail(device, error);
+        const device = deviceOfKey(key);
+        // What was listed may be mended before the list is old.
+        if (this.#isDefault(key)) this.#lookup.forgetTags(device);
+        if (isServiceError(error, ...NOTHING_THERE)) await this.#forget(key, known, error);
+        else this.#fail(key, error);
         throw error;
       }
     });
   }
 
-  async #fetchAnnounced(device: string, name: FirmwareName & Partial<Firmware>): Promise<Firmware> {
-    return await this.#announced.join(`${device}@${name.digest}`, async () => {
+  async #fetchAnnounced(key: string, name: FirmwareName & Partial<Firmware>): Promise<Firmware> {
+    return await this.#announced.join(`${key}@${name.digest}`, async () => {
       // What went from the store, or was changed there, went with what was written down of it.
-      const isCurrent = (): boolean => this.#cache.peek(device)?.firmware.digest === name.digest;
-      const firmware = await this.#ask(() => this.#lookup.exact(device, name, { isCurrent }));
-      this.#observer.miss(device);
-      this.#held.add(device, firmware, this.#now());
+      const isCurrent = (): boolean => this.#cache.peek(key)?.firmware.digest === name.digest;
+      const firmware = await this.#ask(() =>
+        this.#lookup.exact(queryOfKey(key), name, { isCurrent })
+      );
+      this.#observer.miss(deviceOfKey(key));
+      this.#held.add(key, firmware, this.#now());
       return firmware;
     });
   }
@@ -387,60 +508,66 @@ export class FirmwareManager {
     return await this.#limit(() => this.#breaker.run(work));
   }
 
-  #confirm(device: string, newest: Firmware, known: Firmware | undefined): void {
-    const before = this.#cache.peek(device);
+  #confirm(key: string, newest: Firmware, known: Firmware | undefined): void {
+    const before = this.#cache.peek(key);
     if (newest.digest !== known?.digest) {
-      this.#observer.miss(device);
-      if (known !== undefined) this.#held.add(device, known, this.#now());
+      this.#observer.miss(deviceOfKey(key));
+      if (known !== undefined) this.#held.add(key, known, this.#now());
     }
     if (before !== undefined && before.failures > 0) {
-      log.info("Firmware is checked again", { device, version: newest.version });
+      log.info("Firmware is checked again", { ...askedBy(key), version: newest.version });
     }
     const entry = { firmware: newest, confirmedAtMs: this.#now(), failures: 0, retryAtMs: 0 };
     // A check does not count as use; a device that lost its place meanwhile gets a new one, since
     // others may have joined who wait for it.
-    if (before === undefined) this.#cache.set(device, entry);
-    else this.#cache.update(device, entry);
-    this.#refusals.delete(device);
-    this.#observer.entries(this.#cache.size);
+    if (before === undefined) this.#keep(key, entry);
+    else this.#cache.update(key, entry);
+    this.#refusals.delete(key);
     const isNews = newest.digest !== known?.digest || newest.version !== known.version;
-    if (isNews) void this.#options.notifier?.announce(device, newest);
+    if (isNews) this.#announce(key, newest);
   }
 
   async #forget(
-    device: string,
+    key: string,
     known: Firmware | undefined,
     error: ServiceError,
   ): Promise<void> {
     if (known !== undefined) {
-      log.info("Firmware is gone from the source", { device, version: known.version });
-      this.#held.add(device, known, this.#now());
-      this.#cache.delete(device);
-      this.#refresher.forget(device);
+      log.info("Firmware is gone from the source", { ...askedBy(key), version: known.version });
+      this.#held.add(key, known, this.#now());
+      this.#cache.delete(key);
+      this.#refresher.forget(key);
       this.#observer.entries(this.#cache.size);
-      await this.#store.remove(device);
+      await this.#store.remove(queryOfKey(key));
     }
-    this.#refusals.add(device, error);
+    this.#refusals.add(key, error);
   }
 
   /** What was verified before goes on being served; the log hears of it once, not at each try. */
-  #fail(device: string, error: unknown): void {
+  #fail(key: string, error: unknown): void {
     if (isServiceError(error)) this.#observer.checkFailed(error.code);
-    const entry = this.#cache.peek(device);
+    const entry = this.#cache.peek(key);
     if (entry === undefined) {
-      this.#refusals.add(device, error);
+      this.#refusals.add(key, error);
       return;
     }
     const failures = entry.failures + 1;
     if (failures === 1) {
       log.warn("Cannot check for a newer firmware, serving the known one", {
-        device,
+        ...askedBy(key),
         version: entry.firmware.version,
         reason: describeError(error),
       });
     }
     const retryAtMs = this.#now() + backoffMs(failures, this.#random());
-    this.#cache.update(device, { ...entry, failures, retryAtMs });
+    this.#cache.update(key, { ...entry, failures, retryAtMs });
+  }
+
+  /** How old a tag list may be for what nobody knows yet, in milliseconds. */
+  get #sharedForMs(): number {
+    const { refreshIntervalMs, unknownForMs } = this.#options;
+    // A source that was away a moment ago has to say something new to be there again.
+    return this.#breaker.isUp ? Math.min(refreshIntervalMs, unknownForMs) : 0;
   }
 
   #sourceChanged(isUp: boolean, failure: ServiceError | undefined): void {
@@ -448,4 +575,11 @@ export class FirmwareManager {
     if (isUp) log.info("Registry answers again");
     else log.warn("Registry does not answer", { reason: describeError(failure) });
   }
+}
+
+/** What of a query stands in the log. */
+function askedBy(key: string): { readonly device: string; readonly selection?: string } {
+  const { device, selection } = queryOfKey(key);
+  const text = formatSelection(selection);
+  return text === "" ? { device } : { device, selection: text };
 }

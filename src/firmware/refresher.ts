@@ -4,6 +4,8 @@
  * @module
  */
 
+import { deviceOfKey } from "../selection.ts";
+
 /** How often it is looked whether a check is due, in milliseconds, unless the interval is short. */
 const TICK_MS = 1000;
 
@@ -12,8 +14,8 @@ const SHORTEST_TICK_MS = 10;
 
 /** Options of {@linkcode Refresher}. */
 export interface RefresherOptions {
-  /** Starts to check a device, and does not throw. */
-  readonly check: (device: string) => void;
+  /** Starts to check a query, and does not throw. */
+  readonly check: (key: string) => void;
   /** How often each device is checked, in milliseconds; 0 for never. */
   readonly intervalMs: number;
   /** How long a device is checked after it was asked for, in milliseconds. */
@@ -22,6 +24,13 @@ export interface RefresherOptions {
   readonly now: () => number;
   /** A number from 0 up to 1. */
   readonly random: () => number;
+}
+
+/** What is tracked of one device. */
+interface Group {
+  readonly size: number;
+  /** One of the moments at which it is due, whole intervals apart. */
+  readonly dueMs: number;
 }
 
 interface Tracked {
@@ -33,6 +42,8 @@ interface Tracked {
 export class Refresher {
   readonly #options: RefresherOptions;
   readonly #tracked = new Map<string, Tracked>();
+  /** What a device asks for is checked at one time, since one tag list serves it all. */
+  readonly #groups = new Map<string, Group>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /**
@@ -44,46 +55,56 @@ export class Refresher {
     this.#options = options;
   }
 
-  /** How many devices are tracked. */
+  /** How many queries are tracked. */
   get size(): number {
     return this.#tracked.size;
   }
 
   /**
-   * Notes that a device was asked for.
+   * Notes what was asked for.
    *
-   * @param device A device that the source knows: strangers must not make us track what they invent.
+   * @param key Of a query that the source has something for: strangers must not make us track what
+   * they invent.
    */
-  asked(device: string): void {
+  asked(key: string): void {
     const { intervalMs, now, random } = this.#options;
     if (intervalMs === 0) return;
     const nowMs = now();
-    const tracked = this.#tracked.get(device);
+    const tracked = this.#tracked.get(key);
     if (tracked !== undefined) {
       tracked.lastAskedMs = nowMs;
       return;
     }
-    // A fleet that comes at once, as after a power cut, is spread over the interval for good.
-    this.#tracked.set(device, { lastAskedMs: nowMs, dueMs: nowMs + intervalMs * random() });
+    const device = deviceOfKey(key);
+    const group = this.#groups.get(device) ??
+      // A fleet that comes at once, as after a power cut, is spread over the interval for good.
+      { size: 0, dueMs: nowMs + intervalMs * random() };
+    this.#groups.set(device, { ...group, size: group.size + 1 });
+    const passed = Math.max(0, Math.ceil((nowMs - group.dueMs) / intervalMs));
+    this.#tracked.set(key, { lastAskedMs: nowMs, dueMs: group.dueMs + intervalMs * passed });
   }
 
   /**
-   * Notes that a device is being checked for another reason: where its turn has come, that was it.
+   * Notes that a query is being checked for another reason: where its turn has come, that was it.
    *
-   * @param device A device id.
+   * @param key Of a query.
    */
-  checked(device: string): void {
-    const tracked = this.#tracked.get(device);
+  checked(key: string): void {
+    const tracked = this.#tracked.get(key);
     if (tracked !== undefined) this.#takeTurn(tracked);
   }
 
   /**
-   * Checks a device no more until it is asked for again.
+   * Checks a query no more until it is asked again.
    *
-   * @param device A device id.
+   * @param key Of a query.
    */
-  forget(device: string): void {
-    this.#tracked.delete(device);
+  forget(key: string): void {
+    if (!this.#tracked.delete(key)) return;
+    const device = deviceOfKey(key);
+    const group = this.#groups.get(device);
+    if (group === undefined || group.size === 1) this.#groups.delete(device);
+    else this.#groups.set(device, { ...group, size: group.size - 1 });
   }
 
   /** Starts to check what is due, and goes on until {@linkcode Refresher.stop}. */
@@ -104,9 +125,9 @@ export class Refresher {
   tick(): void {
     const { trackForMs, now, check } = this.#options;
     const nowMs = now();
-    for (const [device, tracked] of this.#tracked) {
-      if (nowMs - tracked.lastAskedMs >= trackForMs) this.#tracked.delete(device);
-      else if (this.#takeTurn(tracked)) check(device);
+    for (const [key, tracked] of this.#tracked) {
+      if (nowMs - tracked.lastAskedMs >= trackForMs) this.forget(key);
+      else if (this.#takeTurn(tracked)) check(key);
     }
   }
 

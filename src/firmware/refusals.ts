@@ -1,5 +1,5 @@
 /**
- * Devices for which there was nothing to serve a moment ago.
+ * Queries of devices for which there was nothing to serve a moment ago.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { LRUCache } from "lru-cache";
 import { isServiceError, type ServiceError } from "../errors.ts";
 import { backoffMs } from "./backoff.ts";
 
-/** So many ids are remembered, the latest ones: 10,000 take about 3 MB. */
+/** So many queries are remembered, the latest ones: 10,000 take about 3 MB. */
 const REFUSALS_LIMIT = 10_000;
 
 /** Options of {@linkcode Refusals}. */
@@ -48,11 +48,11 @@ export class Refusals {
   /**
    * What to answer without asking the source.
    *
-   * @param device A device id.
+   * @param key Of a query.
    * @returns The error, or undefined where the source is to be asked.
    */
-  find(device: string): ServiceError | undefined {
-    const refusal = this.#refusals.get(device);
+  find(key: string): ServiceError | undefined {
+    const refusal = this.#refusals.get(key);
     return refusal !== undefined && this.#options.now() < refusal.untilMs
       ? refusal.error
       : undefined;
@@ -62,14 +62,15 @@ export class Refusals {
    * Notes that the source had nothing. That it cannot be reached is no device's matter, and that an
    * id is no repository name costs it nothing: neither is remembered.
    *
-   * @param device A device id.
+   * @param key Of a query.
    * @param error What went wrong.
    */
-  add(device: string, error: unknown): void {
+  add(key: string, error: unknown): void {
     if (
       !isServiceError(
         error,
         "firmware-unknown",
+        "selection-unmatched",
         "artifact-invalid",
         "signature-invalid",
         "source-refused",
@@ -77,18 +78,18 @@ export class Refusals {
       )
     ) return;
     const { now, random, unknownForMs } = this.#options;
-    const isUnknown = error.code === "firmware-unknown";
-    const failures = isUnknown ? 0 : (this.#refusals.get(device)?.failures ?? 0) + 1;
+    const isUnknown = isServiceError(error, "firmware-unknown", "selection-unmatched");
+    const failures = isUnknown ? 0 : (this.#refusals.get(key)?.failures ?? 0) + 1;
     const pauseMs = isUnknown ? unknownForMs : backoffMs(failures, random());
-    this.#refusals.set(device, { error, failures, untilMs: now() + pauseMs });
+    this.#refusals.set(key, { error, failures, untilMs: now() + pauseMs });
   }
 
   /**
-   * Forgets a device: the source has firmware for it.
+   * Forgets a query: the source has firmware for it.
    *
-   * @param device A device id.
+   * @param key Of a query.
    */
-  delete(device: string): void {
-    this.#refusals.delete(device);
+  delete(key: string): void {
+    this.#refusals.delete(key);
   }
 }

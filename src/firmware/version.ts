@@ -5,7 +5,8 @@
  * @module
  */
 
-import { compareBuild, parse, type SemVer } from "semver";
+import { compareBuild } from "semver";
+import { type ParsedVersion, parseVersion } from "../selection.ts";
 
 /** A tag that names a version. */
 export interface VersionTag {
@@ -15,9 +16,7 @@ export interface VersionTag {
   readonly version: string;
 }
 
-interface ParsedTag extends VersionTag {
-  readonly semver: SemVer;
-}
+type ParsedTag = VersionTag & ParsedVersion;
 
 /**
  * The tags that are semantic versions, the newest first.
@@ -47,11 +46,8 @@ export function rankVersions(tags: readonly string[]): VersionTag[] {
 }
 
 function parseTag(tag: string): ParsedTag | undefined {
-  // `parse` also takes spaces and "=" around a version, which no tag can hold.
-  const semver = /^v?[0-9]/.test(tag) ? parse(tag.replace("_", "+")) : null;
-  if (semver === null) return undefined;
-  const build = semver.build.length > 0 ? `+${semver.build.join(".")}` : "";
-  return { tag, semver, version: semver.version + build };
+  const parsed = parseVersion(tag);
+  return parsed && { tag, ...parsed };
 }
 
 function compareNewestFirst(a: ParsedTag, b: ParsedTag): number {

@@ -18,13 +18,16 @@ import { type BlobDraft, Blobs } from "./blobs.ts";
 import type { FileReader } from "./file_reader.ts";
 import { isMissing, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
 import { lockFile } from "./lock.ts";
+import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
 import {
   formatIndex,
-  type KeptIndex,
+  type KeptFirmware,
   parseIndex,
   type StoredFirmware,
   type StoredRecord,
+  withKept,
 } from "./record.ts";
+import { References } from "./references.ts";
 
 const log = logger("store");
 
@@ -40,6 +43,8 @@ export interface DiskStoreOptions {
   readonly directory: string;
   /** The most bytes of all blobs together. */
   readonly maxBytes: number;
+  /** The selection of devices that say nothing: it is kept, however many others there are. */
+  readonly defaultSelection?: string;
   /** Told of each content that has to go. @default nobody */
   readonly onEviction?: (() => void) | undefined;
 }
@@ -54,10 +59,15 @@ export class DiskStore implements Disposable {
   readonly #layers = new Map<string, string>();
   /** What is under way in each layout: one thing after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #defaultSelection: string;
   #blobs!: Blobs;
+  #scan: Promise<References> | undefined;
+  /** What is known so far; undefined before anything had to go. */
+  #references: References | undefined;
 
-  private constructor(directory: string, lock: Deno.FsFile) {
+  private constructor({ directory, defaultSelection = "" }: DiskStoreOptions, lock: Deno.FsFile) {
     this.#directory = directory;
+    this.#defaultSelection = defaultSelection;
     this.#lock = lock;
   }
 
@@ -75,7 +85,7 @@ export class DiskStore implements Disposable {
       await Deno.mkdir(own, { recursive: true });
       const lock = await lockFile(`${own}/lock`, directory);
       try {
-        const store = new DiskStore(directory, lock);
+        const store = new DiskStore(options, lock);
         store.#blobs = await Blobs.open({
           directory: `${own}/blobs`,
           drafts: `${own}/drafts`,
@@ -124,32 +134,33 @@ export class DiskStore implements Disposable {
   }
 
   /**
-   * Reads what is known of a device.
+   * Reads what is known of a query.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @returns Its firmware, when that was written down, and verified under which policy; undefined
    * where there is none whole.
    */
   async load(
-    device: string,
+    question: Question,
   ): Promise<
     { firmware: StoredFirmware; savedAt: Date; policy: string | undefined } | undefined
   > {
-    const path = `${this.#layout(device)}/index.json`;
+    const { device, selection } = asQuery(question);
+    const wanted = formatSelection(selection);
     try {
-      const { mtime } = await Deno.stat(path);
-      const index = parseIndex(await Deno.readTextFile(path));
-      if (index === undefined) return undefined;
-      const { layer, policy, ...firmware } = index;
+      const kept = (await this.#read(device)).find((one) => one.selection === wanted);
+      if (kept === undefined) return undefined;
+      const { firmware, savedAt, layer, policy } = kept;
       if (!this.#blobs.has(firmware.sha256)) {
         // A copy of a folder may have lost what its files had in common.
+        this.#references?.add(device, [firmware.sha256]);
         await this.#blobs.adopt(
           firmware.sha256,
           `${this.#layout(device)}/blobs/sha256/${firmware.sha256}`,
         );
       }
       if (layer !== undefined) this.#layers.set(firmware.sha256, layer);
-      return { firmware, savedAt: mtime ?? new Date(0), policy };
+      return { firmware, savedAt, policy };
     } catch (error) {
       if (isMissing(error)) return undefined;
       log.warn("Cannot read what is known of a device", { device, reason: String(error) });
@@ -158,57 +169,94 @@ export class DiskStore implements Disposable {
   }
 
   /**
-   * Writes down what a device is served. Its content was stored before: first the layout's blobs,
-   * then the index that names them, so that there is never a name without content.
+   * Writes down what a query is answered with. Its content was stored before: first the layout's
+   * blobs, then the index that names them, so that there is never a name without content.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @param record What is kept of it.
    * @returns Whether it was written: not where its content had to go before.
    * @throws {ServiceError} `storage-failed`
    */
-  async save(device: string, record: StoredRecord): Promise<boolean> {
-    const { firmware, layer } = record;
+  async save(question: Question, record: StoredRecord): Promise<boolean> {
+    const query = asQuery(question);
+    let kept: KeptFirmware;
     try {
-      await storing(() => this.#inTurn(device, () => this.#write(device, record)));
+      kept = await storing(() => this.#inTurn(query.device, () => this.#write(query, record)));
     } catch (error) {
       if (isServiceError(error, "storage-failed") && isMissing(error.cause)) return false;
       throw error;
     }
-    const blobs = [layer.sha256 ?? firmware.sha256, firmware.sha256];
-    if (blobs[0] !== firmware.sha256) this.#layers.set(firmware.sha256, blobs[0] ?? "");
-    await this.#blobs.settle(blobs);
+    const { firmware: { sha256 }, layer } = kept;
+    if (layer !== undefined) this.#layers.set(sha256, layer);
+    await this.#blobs.settle(contentsOf(kept));
     return true;
   }
 
   /**
-   * Forgets a device.
+   * Forgets a query.
    *
-   * @param device A device id.
+   * @param question Who asked, and for what.
    */
-  async remove(device: string): Promise<void> {
-    await this.#inTurn(device, () => this.#clear(device));
+  async remove(question: Question): Promise<void> {
+    const { device, selection } = asQuery(question);
+    const unwanted = formatSelection(selection);
+    await this.#inTurn(device, async () => {
+      const kept = await this.#read(device);
+      await this.#rewrite(device, kept.filter((one) => one.selection !== unwanted));
+    });
   }
 
-  async #write(
+  async #write(query: Query, record: StoredRecord): Promise<KeptFirmware> {
+    const { device, selection } = query;
+    const kept = await this.#read(device);
+    const placed = record.documents.length === 0
+      ? findSame(kept, record)
+      : await this.#place(device, { ...record, kept });
+    const next = { ...placed, selection: formatSelection(selection), savedAt: new Date() };
+    await this.#rewrite(device, withKept(kept, next, this.#defaultSelection));
+    return next;
+  }
+
+  /** Puts everything in its place that the index is going to name. */
+  async #place(
     device: string,
-    { firmware, documents, layer, policy }: StoredRecord,
-  ): Promise<void> {
+    { firmware, documents, layer, policy, kept }: StoredRecord & {
+      readonly kept: readonly KeptFirmware[];
+    },
+  ): Promise<Omit<KeptFirmware, "selection" | "savedAt">> {
     const [top] = documents;
-    if (top === undefined) throw new TypeError("A record has at least one document");
-    const wanted = new Set<string>();
+    if (top === undefined) throw new TypeError("A record has documents to be placed");
+    const { sha256 } = firmware;
+    const known = kept.find((one) => one.firmware.sha256 === sha256);
+    const layerSha256 = layer.sha256 ?? known?.layer ?? sha256;
+    // Before the links: whoever lets content go meanwhile waits for its turn at this device.
+    this.#references?.add(device, [sha256, layerSha256]);
     for (const { digest, bytes } of documents) {
-      const path = await this.#blobPath(device, digest);
-      await this.#writeFile(path, bytes);
-      wanted.add(path);
+      await this.#writeFile(await this.#blobPath(device, digest), bytes);
     }
-    wanted.add(await this.#link(device, layer.digest, layer.sha256));
-    wanted.add(await this.#link(device, `sha256:${firmware.sha256}`, firmware.sha256));
+    await this.#link(device, layer.digest, layer.sha256);
+    const firmwareDigest = `sha256:${sha256}` as const;
+    await this.#link(device, firmwareDigest, sha256);
+    return {
+      firmware,
+      top: { mediaType: top.mediaType, size: top.bytes.length },
+      blobs: [...new Set([...documents.map(({ digest }) => digest), layer.digest, firmwareDigest])],
+      layer: layerSha256 === sha256 ? undefined : layerSha256,
+      policy,
+    };
+  }
+
+  /** Writes the index, and clears what it does not name. */
+  async #rewrite(device: string, kept: readonly KeptFirmware[]): Promise<void> {
+    if (kept.length === 0) return await this.#clear(device);
     const folder = this.#layout(device);
     for (const algorithm of ALGORITHMS) await syncFolder(`${folder}/blobs/${algorithm}`);
     await this.#writeFile(`${folder}/oci-layout`, `{"imageLayoutVersion":"1.0.0"}`);
-    await this.#writeFile(`${folder}/index.json`, formatIndex(firmware, { top, layer, policy }));
+    await this.#writeFile(`${folder}/index.json`, formatIndex(kept));
     await syncFolder(folder);
-    await this.#sweep(device, wanted);
+    const blobs = kept.flatMap((one) => one.blobs);
+    await this.#sweep(device, new Set(blobs.map((digest) => this.#pathOf(device, digest))));
+    this.#references?.set(device, kept.flatMap(contentsOf));
   }
 
   async #clear(device: string): Promise<void> {
@@ -217,6 +265,7 @@ export class DiskStore implements Disposable {
     await removeIfThere(`${folder}/index.json`);
     await removeIfThere(`${folder}/oci-layout`);
     await this.#sweep(device, new Set());
+    this.#references?.set(device, []);
   }
 
   /** Two that write one layout at once would sweep away what the other has just written. */
@@ -236,11 +285,11 @@ export class DiskStore implements Disposable {
   }
 
   /** A second name for the same bytes; a copy where the file system has no links. */
-  async #link(device: string, digest: Digest, sha256: string | undefined): Promise<string> {
+  async #link(device: string, digest: Digest, sha256: string | undefined): Promise<void> {
     const path = await this.#blobPath(device, digest);
     if (sha256 === undefined) {
       await Deno.stat(path);
-      return path;
+      return;
     }
     const blob = this.#blobs.path(sha256);
     try {
@@ -248,19 +297,21 @@ export class DiskStore implements Disposable {
       if ((await Deno.stat(blob)).ino !== await inodeOf(path)) await removeIfThere(path);
       await Deno.link(blob, path);
     } catch (error) {
-      if (error instanceof Deno.errors.AlreadyExists) return path;
+      if (error instanceof Deno.errors.AlreadyExists) return;
       if (isMissing(error)) throw error;
       await Deno.copyFile(blob, path);
     }
-    return path;
   }
 
   async #blobPath(device: string, digest: Digest): Promise<string> {
-    const blobs = `${this.#layout(device)}/blobs`;
     for (const algorithm of ALGORITHMS) {
-      await Deno.mkdir(`${blobs}/${algorithm}`, { recursive: true });
+      await Deno.mkdir(`${this.#layout(device)}/blobs/${algorithm}`, { recursive: true });
     }
-    return `${blobs}/${digest.replace(":", "/")}`;
+    return this.#pathOf(device, digest);
+  }
+
+  #pathOf(device: string, digest: Digest): string {
+    return `${this.#layout(device)}/blobs/${digest.replace(":", "/")}`;
   }
 
   #writeFile(path: string, content: Uint8Array | string): Promise<void> {
@@ -288,24 +339,69 @@ export class DiskStore implements Disposable {
     }
   }
 
-  /** Looks through all layouts: it is rare that a firmware in use has to go. */
+  /** Takes a content away from all that refer to it, and from nobody else. */
   async #release(sha256: string): Promise<void> {
-    for await (const device of this.#devices("")) {
+    const references = await (this.#scan ??= this.#findReferences().catch((error) => {
+      this.#scan = undefined;
+      throw error;
+    }));
+    for (const device of references.devicesOf(sha256)) {
       await this.#inTurn(device, async () => {
-        const index = await this.#readIndex(device);
+        const kept = await this.#read(device);
         // Without its layer a layout would name what is not there.
-        if (index?.sha256 === sha256 || index?.layer === sha256) await this.#clear(device);
-        else await removeIfThere(`${this.#layout(device)}/blobs/sha256/${sha256}`);
+        const rest = kept.filter((one) => !contentsOf(one).includes(sha256));
+        if (rest.length < kept.length) await this.#shrink(device, rest);
+        await removeIfThere(this.#pathOf(device, `sha256:${sha256}`));
+        references.set(device, rest.flatMap(contentsOf));
       });
     }
     this.#layers.delete(sha256);
   }
 
-  async #readIndex(device: string): Promise<KeptIndex | undefined> {
+  async #shrink(device: string, rest: readonly KeptFirmware[]): Promise<void> {
+    try {
+      await this.#rewrite(device, rest);
+    } catch (error) {
+      // Where the disk is full, too, an index must still not name what has to go.
+      log.warn("Cannot write what is left of a device", { device, reason: String(error) });
+      await this.#clear(device);
+    }
+  }
+
+  /**
+   * Looks through all layouts, once in a process, when the first content has to go: a start has
+   * better things to do. From its beginning on all that write note what they do.
+   */
+  async #findReferences(): Promise<References> {
+    const references = this.#references = new References();
+    for await (const device of this.#devices("")) {
+      await this.#inTurn(device, async () => {
+        const kept = await this.#read(device);
+        const linked = await this.#linked(device);
+        references.set(device, [...kept.flatMap(contentsOf), ...linked]);
+      });
+    }
+    return references;
+  }
+
+  /** Also what no index names: a process that was killed may have left it. */
+  async #linked(device: string): Promise<readonly string[]> {
+    const linked = [];
+    try {
+      for await (const { name } of Deno.readDir(`${this.#layout(device)}/blobs/sha256`)) {
+        if (this.#blobs.has(name)) linked.push(name);
+      }
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    return linked;
+  }
+
+  async #read(device: string): Promise<readonly KeptFirmware[]> {
     try {
       return parseIndex(await Deno.readTextFile(`${this.#layout(device)}/index.json`));
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (isMissing(error)) return [];
       throw error;
     }
   }
@@ -319,6 +415,20 @@ export class DiskStore implements Disposable {
       yield* this.#devices(device);
     }
   }
+}
+
+/** What is kept for another selection already; "not found" where nothing is. */
+function findSame(kept: readonly KeptFirmware[], { firmware }: StoredRecord): KeptFirmware {
+  const same = kept.findLast((one) =>
+    one.firmware.digest === firmware.digest && one.firmware.sha256 === firmware.sha256
+  );
+  if (same === undefined) throw new Deno.errors.NotFound("Firmware is not kept");
+  return { ...same, firmware: { ...same.firmware, ...firmware } };
+}
+
+/** The SHA-256 of the contents that a layout has links to. */
+function contentsOf({ firmware, layer }: KeptFirmware): readonly string[] {
+  return layer === undefined ? [firmware.sha256] : [layer, firmware.sha256];
 }
 
 async function inodeOf(path: string): Promise<number | null | undefined> {

@@ -8,26 +8,40 @@
 import * as v from "valibot";
 import { type Digest, isDigest, REF_NAME_ANNOTATION } from "../oci.ts";
 
-/** What we note beside the tag in `index.json`: the firmware's checksums. */
+/** What we note beside the tag in `index.json`: a list of the selections that it serves, and how. */
 const FIRMWARE_ANNOTATION = "dev.otaflux.firmware";
 
-const firmwareSchema = v.object({
+/** So many selections of a device are kept; strangers must not fill the folder with what they invent. */
+const SELECTIONS_LIMIT = 16;
+
+const digestSchema = v.custom<Digest>((text) => typeof text === "string" && isDigest(text));
+
+const dateSchema = v.pipe(v.string(), v.transform((text) => new Date(text)), v.date());
+
+const keptSchema = v.object({
+  selection: v.string(),
+  savedAt: dateSchema,
+  tag: v.string(),
   version: v.string(),
   size: v.pipe(v.number(), v.safeInteger()),
   crc32: v.pipe(v.number(), v.safeInteger()),
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
   md5: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
-  modifiedAt: v.pipe(v.string(), v.transform((text) => new Date(text)), v.date()),
+  modifiedAt: dateSchema,
   annotations: v.record(v.string(), v.string()),
+  files: v.array(v.string()),
+  blobs: v.array(digestSchema),
   layer: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   policy: v.optional(v.string()),
 });
 
 const indexSchema = v.object({
-  manifests: v.tuple([v.object({
-    digest: v.custom<Digest>((text) => typeof text === "string" && isDigest(text)),
+  manifests: v.array(v.object({
+    mediaType: v.string(),
+    digest: digestSchema,
+    size: v.pipe(v.number(), v.safeInteger()),
     annotations: v.record(v.string(), v.string()),
-  })]),
+  })),
 });
 
 /** A device's firmware, as it is written down. */
@@ -50,6 +64,8 @@ export interface StoredFirmware {
   readonly modifiedAt: Date;
   /** What its author says of it. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** The titles of the files beside which it was. */
+  readonly files: readonly string[];
 }
 
 /** A manifest or index. */
@@ -66,7 +82,10 @@ export interface StoredDocument {
 export interface StoredRecord {
   /** What is served. */
   readonly firmware: StoredFirmware;
-  /** Manifest, or index and manifest: the first one is what the tag points to. */
+  /**
+   * Manifest, or index and manifest: the first one is what the tag points to. None where the same
+   * firmware is kept for another selection.
+   */
   readonly documents: readonly StoredDocument[];
   /** The layer, and the SHA-256 that it is stored under; undefined where the layout has it. */
   readonly layer: { readonly digest: Digest; readonly sha256: string | undefined };
@@ -74,55 +93,111 @@ export interface StoredRecord {
   readonly policy?: string | undefined;
 }
 
-/** What an index says: the firmware, what its layer is stored under where that is another, … */
-export type KeptIndex = StoredFirmware & {
+/** What an index says of one selection. */
+export interface KeptFirmware {
+  /** What was asked for, as a text. */
+  readonly selection: string;
+  /** When it was written down. */
+  readonly savedAt: Date;
+  /** What is served. */
+  readonly firmware: StoredFirmware;
+  /** What the tag points to, as a descriptor says it. */
+  readonly top: { readonly mediaType: string; readonly size: number };
+  /** All that the layout needs for it. */
+  readonly blobs: readonly Digest[];
+  /** What its layer is stored under, where that is not the firmware itself. */
   readonly layer?: string | undefined;
-  /** … and the policy that it was verified under, where there was one. */
+  /** The policy that it was verified under, where there was one. */
   readonly policy?: string | undefined;
-};
+}
 
 /**
  * Reads an `index.json`.
  *
  * @param text The file.
- * @returns What it says; undefined where it is none of ours, or not whole.
+ * @returns What it says, in the order in which it was saved; nothing where it is none of ours, and
+ * not what is not whole.
  */
-export function parseIndex(text: string): KeptIndex | undefined {
+export function parseIndex(text: string): readonly KeptFirmware[] {
   const index = v.safeParse(indexSchema, parseJson(text));
-  if (!index.success) return undefined;
-  const [{ digest, annotations }] = index.output.manifests;
-  const firmware = v.safeParse(firmwareSchema, parseJson(annotations[FIRMWARE_ANNOTATION] ?? ""));
-  const tag = annotations[REF_NAME_ANNOTATION];
-  return firmware.success && tag !== undefined ? { tag, digest, ...firmware.output } : undefined;
+  if (!index.success) return [];
+  const kept = index.output.manifests.flatMap(({ mediaType, digest, size, annotations }) => {
+    const list = parseJson(annotations[FIRMWARE_ANNOTATION] ?? "");
+    return (Array.isArray(list) ? list : []).flatMap((item): KeptFirmware[] => {
+      const result = v.safeParse(keptSchema, item);
+      if (!result.success) return [];
+      const { selection, savedAt, blobs, layer, policy, ...content } = result.output;
+      const firmware = { digest, ...content };
+      return [{ selection, savedAt, firmware, top: { mediaType, size }, blobs, layer, policy }];
+    });
+  });
+  return kept.sort((a, b) => a.savedAt.getTime() - b.savedAt.getTime());
 }
 
 /**
- * Writes an `index.json`.
+ * Writes an `index.json`: an entry for each tag and digest, the one that was saved last at the end.
+ * A tag that has moved is a name of the last one only, so that there is no doubt what it means.
  *
- * @param firmware What is served.
- * @param parts What the tag points to, the layer, and the policy.
+ * @param kept What is kept of the device, in the order in which it was saved.
  * @returns The file.
  */
-export function formatIndex(
-  firmware: StoredFirmware,
-  { top, layer, policy }: Pick<StoredRecord, "layer" | "policy"> & { readonly top: StoredDocument },
-): string {
-  const { tag, digest: _inDescriptor, ...content } = firmware;
-  const kept = { ...content, policy };
-  const isOther = layer.sha256 !== undefined && layer.sha256 !== kept.sha256;
-  return JSON.stringify({
-    schemaVersion: 2,
-    mediaType: "application/vnd.oci.image.index.v1+json",
-    manifests: [{
-      mediaType: top.mediaType,
-      digest: top.digest,
-      size: top.bytes.length,
-      annotations: {
-        [REF_NAME_ANNOTATION]: tag,
-        [FIRMWARE_ANNOTATION]: JSON.stringify(isOther ? { ...kept, layer: layer.sha256 } : kept),
-      },
-    }],
+export function formatIndex(kept: readonly KeptFirmware[]): string {
+  const entries = new Map<string, KeptFirmware[]>();
+  for (const one of kept) {
+    const name = `${one.firmware.tag} ${one.firmware.digest}`;
+    const entry = entries.get(name) ?? [];
+    entries.delete(name);
+    entries.set(name, [...entry, one]);
+  }
+  const lists = [...entries.values()];
+  const manifests = lists.map((list, at) => {
+    const isMoved = lists.slice(at + 1).some((later) => tagOf(later) === tagOf(list));
+    return formatEntry(list, { isMoved });
   });
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  return JSON.stringify({ schemaVersion: 2, mediaType, manifests });
+}
+
+/**
+ * Adds what is kept for a selection, in place of what was.
+ *
+ * @param kept What is kept of the device, in the order in which it was saved.
+ * @param next What is saved now.
+ * @param defaultSelection What always stays: what devices ask for that say nothing.
+ * @returns What is kept then; so many at most that what was saved the longest ago may have to go.
+ */
+export function withKept(
+  kept: readonly KeptFirmware[],
+  next: KeptFirmware,
+  defaultSelection: string,
+): readonly KeptFirmware[] {
+  const others = kept.filter(({ selection }) => selection !== next.selection);
+  const excess = others.filter(({ selection }) => selection !== defaultSelection)
+    .slice(0, Math.max(0, others.length + 1 - SELECTIONS_LIMIT));
+  return [...others.filter((one) => !excess.includes(one)), next];
+}
+
+function formatEntry(
+  list: readonly KeptFirmware[],
+  { isMoved }: { readonly isMoved: boolean },
+): unknown {
+  const [first] = list;
+  if (first === undefined) throw new TypeError("An entry is of at least one firmware");
+  const firmwares = list.map(({ firmware, top: _top, ...rest }) => {
+    const { digest: _inDescriptor, ...content } = firmware;
+    return { ...rest, ...content };
+  });
+  return {
+    ...{ mediaType: first.top.mediaType, digest: first.firmware.digest, size: first.top.size },
+    annotations: {
+      ...(!isMoved && { [REF_NAME_ANNOTATION]: first.firmware.tag }),
+      [FIRMWARE_ANNOTATION]: JSON.stringify(firmwares),
+    },
+  };
+}
+
+function tagOf([first]: readonly KeptFirmware[]): string | undefined {
+  return first?.firmware.tag;
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,6 @@
 /**
- * A version noted per device. Fits the port that the domain asks for (`VersionNotes`).
+ * A version noted per device and selection. Fits the port that the domain asks for
+ * (`VersionNotes`).
  *
  * @module
  */
@@ -7,14 +8,27 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { isMissing, storing, syncFolder, writeWhole } from "../files.ts";
+import { asQuery, formatSelection, type Question } from "../selection.ts";
 
-const noteSchema = v.object({ device: v.string(), version: v.string() });
+/** So many selections of a device are noted beside that of its newest firmware, the latest ones. */
+const SELECTIONS_LIMIT = 64;
 
-/** Notes versions in a folder, a small file each: they outlive the firmware, which may have to go. */
+const noteSchema = v.object({
+  device: v.string(),
+  version: v.optional(v.string()),
+  selections: v.optional(v.array(v.tuple([v.string(), v.string()])), []),
+});
+
+/** What is noted of a device: versions by selections as texts, the one noted last at the end. */
+type Note = ReadonlyMap<string, string>;
+
+/** Notes versions in a folder, a small file per device: they outlive the firmware, which may have to go. */
 export class VersionFiles {
   readonly #directory: string;
   /** What was read or written before: the folder is this process's own. */
-  readonly #known = new Map<string, string | undefined>();
+  readonly #known = new Map<string, Note>();
+  /** One after the other: two notes of one device are in one file. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /**
    * Reads nothing yet.
@@ -26,39 +40,63 @@ export class VersionFiles {
   }
 
   /**
-   * Looks a device up.
+   * Looks a query up.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @returns What was noted last; undefined for nothing.
    * @throws {ServiceError} `storage-failed` where the note cannot be read.
    */
-  async get(device: string): Promise<string | undefined> {
-    if (!this.#known.has(device)) this.#known.set(device, await this.#read(device));
-    return this.#known.get(device);
+  async get(question: Question): Promise<string | undefined> {
+    const { device, selection } = asQuery(question);
+    return (await this.#noteOf(device)).get(formatSelection(selection));
   }
 
   /**
    * Notes a version, durably.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @param version What is noted in place of what was before.
    * @throws {ServiceError} `storage-failed`
    */
-  async set(device: string, version: string): Promise<void> {
-    await storing(() => Deno.mkdir(this.#directory, { recursive: true }));
-    const path = this.#path(device);
-    await writeWhole(path, JSON.stringify({ device, version }), `${path}.${crypto.randomUUID()}`);
-    await storing(() => syncFolder(this.#directory));
-    this.#known.set(device, version);
+  async set(question: Question, version: string): Promise<void> {
+    const { device, selection } = asQuery(question);
+    const turn = this.#turn.then(async () => {
+      const note = withVersion(await this.#noteOf(device), formatSelection(selection), version);
+      await this.#write(device, note);
+      this.#known.set(device, note);
+    });
+    this.#turn = turn.catch(() => {});
+    await turn;
   }
 
-  #read(device: string): Promise<string | undefined> {
+  async #noteOf(device: string): Promise<Note> {
+    const known = this.#known.get(device);
+    if (known !== undefined) return known;
+    const note = await this.#read(device);
+    // Another one may have been written meanwhile.
+    const written = this.#known.get(device);
+    if (written === undefined) this.#known.set(device, note);
+    return written ?? note;
+  }
+
+  async #write(device: string, note: Note): Promise<void> {
+    const version = note.get("");
+    const selections = [...note].filter(([selection]) => selection !== "");
+    const content = JSON.stringify({ device, version, selections });
+    await storing(() => Deno.mkdir(this.#directory, { recursive: true }));
+    const path = this.#path(device);
+    await writeWhole(path, content, `${path}.${crypto.randomUUID()}`);
+    await storing(() => syncFolder(this.#directory));
+  }
+
+  #read(device: string): Promise<Note> {
     return storing(async () => {
       try {
-        const note = JSON.parse(await Deno.readTextFile(this.#path(device)));
-        return v.parse(noteSchema, note).version;
+        const text = await Deno.readTextFile(this.#path(device));
+        const { version, selections } = v.parse(noteSchema, JSON.parse(text));
+        return new Map(version === undefined ? selections : [["", version], ...selections]);
       } catch (error) {
-        if (isMissing(error)) return undefined;
+        if (isMissing(error)) return new Map<string, string>();
         throw error;
       }
     });
@@ -72,27 +110,39 @@ export class VersionFiles {
 
 /** Notes versions as long as the process lives. */
 export class VersionMemory {
-  readonly #versions = new Map<string, string>();
+  readonly #notes = new Map<string, Note>();
 
   /**
-   * Looks a device up.
+   * Looks a query up.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @returns What was noted last; undefined for nothing.
    */
-  get(device: string): Promise<string | undefined> {
-    return Promise.resolve(this.#versions.get(device));
+  get(question: Question): Promise<string | undefined> {
+    const { device, selection } = asQuery(question);
+    return Promise.resolve(this.#notes.get(device)?.get(formatSelection(selection)));
   }
 
   /**
    * Notes a version.
    *
-   * @param device A device id.
+   * @param question Who asks, and for what.
    * @param version What is noted in place of what was before.
    * @returns At once.
    */
-  set(device: string, version: string): Promise<void> {
-    this.#versions.set(device, version);
+  set(question: Question, version: string): Promise<void> {
+    const { device, selection } = asQuery(question);
+    const note = this.#notes.get(device) ?? new Map<string, string>();
+    this.#notes.set(device, withVersion(note, formatSelection(selection), version));
     return Promise.resolve();
   }
+}
+
+/** What strangers select must not grow without end; that of the newest firmware always stays. */
+function withVersion(note: Note, selection: string, version: string): Note {
+  const newest = note.get("");
+  const others = [...note].filter(([other]) => other !== "" && other !== selection);
+  if (selection === "") return new Map([["", version], ...others]);
+  const kept = [...others, [selection, version] as const].slice(-SELECTIONS_LIMIT);
+  return new Map(newest === undefined ? kept : [["", newest], ...kept]);
 }

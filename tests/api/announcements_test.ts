@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Announcements } from "../../src/api/announcements.ts";
 import { Downloads } from "../../src/api/downloads.ts";
+import { asQuery } from "../../src/selection.ts";
 import { MemoryReader } from "../../src/store/memory.ts";
 import { createRouter } from "../../src/api/router.ts";
 import { ServiceError } from "../../src/errors.ts";
@@ -25,12 +26,13 @@ class Bench {
   nowMs = 1000;
   readonly #router = createRouter({
     manager: {
-      get: (device) => Promise.resolve(firmwareOf(device, `${this.newest}.0.0`)),
-      getAnnounced: (device, { version, tag, digest }) => {
+      get: (question) =>
+        Promise.resolve(firmwareOf(asQuery(question).device, `${this.newest}.0.0`)),
+      getAnnounced: (question, { version, tag, digest }) => {
         if (this.gone.has(version)) {
           return Promise.reject(new ServiceError("firmware-gone", "Gone"));
         }
-        const firmware = firmwareOf(device, version);
+        const firmware = firmwareOf(asQuery(question).device, version);
         assert.deepEqual({ tag, digest }, { tag: firmware.tag, digest: firmware.digest });
         return Promise.resolve(firmware);
       },
@@ -59,7 +61,7 @@ function firmwareOf(device: string, version: string): Firmware {
   const digest = `sha256:${device}@${version}` as const;
   return {
     ...{ tag: `v${version}`, version, digest, size: version.length, crc32: 0, sha256: "", md5: "" },
-    ...{ modifiedAt: new Date(0), annotations: {} },
+    ...{ modifiedAt: new Date(0), annotations: {}, files: [] },
   };
 }
 
@@ -240,4 +242,16 @@ Deno.test("A download whose firmware is gone begins anew after an error", async 
   const rest = { headers: { range: "bytes=2-" } };
   assert.equal(await bench.ask("/firmware", rest), "Gone");
   assert.equal(await bench.ask("/firmware", rest), "0.0");
+});
+
+Deno.test("A device gets what it was told of when it asks for the same, and not for something else", async () => {
+  const bench = new Bench();
+  const same = "device=esp32&constraint=%5E1";
+  assert.equal(await bench.ask(`/version?${same}`), "1.0.0");
+  bench.newest = 2;
+  assert.equal(await bench.ask("/firmware?device=esp32&constraint=*"), "2.0.0");
+  assert.equal(await bench.ask("/firmware"), "2.0.0");
+  // In whatever order, and with what is no selection.
+  assert.equal(await bench.ask("/firmware?constraint=%5E1&current=0.9.0&device=esp32"), "1.0.0");
+  assert.equal(await bench.ask(`/firmware?${same}`, { port: 50_001 }), "1.0.0");
 });

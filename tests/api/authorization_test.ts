@@ -5,6 +5,7 @@ import { authorize } from "../../src/api/authorization.ts";
 import { Downloads } from "../../src/api/downloads.ts";
 import { createRouter } from "../../src/api/router.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
+import { asQuery, type Question } from "../../src/selection.ts";
 import { trackRequests } from "../../src/metrics/middleware.ts";
 
 const CHALLENGE = 'Basic realm="otaflux", charset="UTF-8", Bearer realm="otaflux"';
@@ -12,8 +13,8 @@ const CHALLENGE = 'Basic realm="otaflux", charset="UTF-8", Bearer realm="otaflux
 /** A router that knows one token, and what reaches the domain behind it. */
 function guarded(): { router: Hono; asked: string[]; metrics: Metrics } {
   const asked: string[] = [];
-  const ask = (device: string): Promise<never> => {
-    asked.push(device);
+  const ask = (question: Question): Promise<never> => {
+    asked.push(asQuery(question).device);
     return Promise.reject(new Error("None here"));
   };
   const metrics = new Metrics();
@@ -27,6 +28,7 @@ function guarded(): { router: Hono; asked: string[]; metrics: Metrics } {
     },
     downloads: new Downloads({ idleMs: 60_000 }),
     announcements: new Announcements({ holdMs: 60_000 }),
+    fleet: { polled: () => {} },
     observe: trackRequests(metrics),
     before: [authorize({
       accepts: (authorization) => authorization === "Bearer good",

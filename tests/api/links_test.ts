@@ -10,7 +10,7 @@ for (
   ] as const
 ) {
   Deno.test(`firmwareUrl() of ${device} leads back to it`, () => {
-    const link = firmwareUrl(device, { version });
+    const link = firmwareUrl({ device, selection: {} }, { version });
     assert.equal(link, url);
     const { searchParams } = new URL(link, "http://x");
     assert.deepEqual([searchParams.get("device"), searchParams.get("version")], [device, version]);

@@ -9,6 +9,7 @@ import type { Firmware } from "../../src/firmware/firmware.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { trackRequests } from "../../src/metrics/middleware.ts";
 import { repositoryOf } from "../../src/repository.ts";
+import { asQuery } from "../../src/selection.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { ManagerBench } from "../helpers/fake_source.ts";
 import { crc32Reference, firmwareBytes } from "../helpers/firmware_bytes.ts";
@@ -29,6 +30,7 @@ const firmware: Firmware = {
   md5: "d5".repeat(16),
   modifiedAt: new Date("2026-01-02T03:04:05Z"),
   annotations: { "org.opencontainers.image.description": "Waters the roses" },
+  files: [],
 };
 
 /** A router on a manager that knows one firmware, or throws. */
@@ -41,8 +43,8 @@ function routerOf(failure?: Error, asked: string[] = []): Hono {
   };
   const options: RouterOptions = {
     manager: {
-      get: async (device) => await get(device),
-      getAnnounced: async (device) => await get(device),
+      get: async (question) => await get(asQuery(question).device),
+      getAnnounced: async (question) => await get(asQuery(question).device),
       open: () => Promise.resolve(new MemoryReader(bytes)),
       ageSeconds: () => 7.9,
       isReady: () => true,

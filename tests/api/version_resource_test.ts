@@ -6,6 +6,7 @@ const bytes = firmwareBytes(1000);
 const firmware = firmwareOf(bytes, {
   crc32: 0xff,
   annotations: { "org.opencontainers.image.title": "Garden" },
+  files: ["boot.bin", "app.bin"],
 });
 const api = apiOf(bytes, firmware);
 const TEXT = "1.2.3\n255\n1000";
@@ -23,6 +24,7 @@ const OBJECT = {
   url: "/firmware?device=a%2Fb&version=1.2.3",
   created: "2026-01-02T03:04:05.000Z",
   annotations: { "org.opencontainers.image.title": "Garden" },
+  files: ["boot.bin", "app.bin"],
 };
 
 for (

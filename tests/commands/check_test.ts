@@ -234,6 +234,7 @@ const SILENCES: readonly (readonly [ErrorCode, cause: string, advice: RegExp])[]
   ["source-refused", "", /^Are --registry-username and its password right/],
   ["source-invalid", "", /^What answers there is not a registry/],
   ["device-invalid", "", /lower-case letters/],
+  ["selection-unmatched", "", /--default-constraint and --prerelease$/],
   ["events-full", "", /docs\/operations\.md/],
 ];
 

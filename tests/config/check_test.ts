@@ -27,10 +27,11 @@ Deno.test("readConfig() reads which device is checked, and the service's setting
       [...flags, ...source, "check", "esp32"],
     ]
   ) {
-    const config = read(...args);
+    const config = read("--default-constraint", "^1.2", ...args);
     assert.equal(config.device, "esp32");
     assert.equal(config.repositoryPrefix, "factory");
     assert.equal(config.maxFirmwareBytes, 1024);
+    assert.equal(config.selection.constraint, "^1.2");
     assert(config.source.kind === "registry");
     assert.equal(config.source.url.href, "https://registry.example/");
   }

@@ -197,7 +197,8 @@ const signer = new Signer();
 
 /** Verifies a firmware of the version 1.2.3 whose version must be signed. */
 async function verifyVersion(
-  { manifest = {}, signed = null, tag = "v1.2.3" }: {
+  { manifest = {}, signed = null, tag = "v1.2.3", part = "" }: {
+    readonly part?: string;
     readonly manifest?: Readonly<Record<string, string>>;
     readonly signed?: Readonly<Record<string, string>> | null;
     readonly tag?: string;
@@ -215,6 +216,7 @@ async function verifyVersion(
   const policy: SigningPolicy = policyOf([signer.key], { requireVersion: true });
   await new CosignVerifier({ source, policy, accepted }).verify("esp32", {
     tag,
+    part,
     version: "1.2.3",
     documents: [{ digest: firmware.digest as Digest, bytes: firmware.manifest }],
   });
@@ -294,6 +296,18 @@ Deno.test("CosignVerifier calls a second firmware for a version equivocation", a
     cause: /^equivocation: found sha256:[0-9a-f]{64}, want sha256:[0-9a-f]{64}$/,
   });
   await verifyVersion(statement, accepted);
+});
+
+Deno.test("CosignVerifier accepts a firmware of a version for each hardware", async () => {
+  const accepted = new AcceptedVersions(undefined);
+  const statement = { signed: { version: "1.2.3" } };
+  await verifyVersion(statement, accepted);
+  await verifyVersion({ ...statement, part: "variant=c3" }, accepted, "for a C3");
+  await verifyVersion({ ...statement, part: "variant=c6" }, accepted, "for a C6");
+  await assert.rejects(
+    verifyVersion({ ...statement, part: "variant=c3" }, accepted, "for a C6"),
+    { cause: /^equivocation/ },
+  );
 });
 
 Deno.test("CosignVerifier has another name for each policy, and the same one for the same", () => {

@@ -104,6 +104,11 @@ withRegistry("says what to try where the repository is not as it should be", asy
   await registry.push("factory/bare", "1.0.0", manifestOf({ layers: [] }));
   assertFails(await check("bare"), /^Manifest has no layers$/, /^Push the file itself/);
 
+  const args = ["--default-constraint", "^2"];
+  await registry.push("factory/old", "1.0.0", orasArtifact(firmwareBytes(10, 3)));
+  const unmatched = await checkDevice("old", registry.origin, { args });
+  assertFails(unmatched, /\^2/, /--default-constraint and --prerelease$/);
+
   assertFails(await check("ESP32"), /"ESP32" is no repository name/, /lower-case letters/);
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type CacheEntry, FirmwareCache } from "../../src/firmware/cache.ts";
+import { type CacheEntry, FirmwareCache, SELECTIONS_LIMIT } from "../../src/firmware/cache.ts";
 
 function entryOf(version: string): CacheEntry {
   const firmware = {
@@ -13,6 +13,7 @@ function entryOf(version: string): CacheEntry {
     md5: "",
     modifiedAt: new Date(0),
     annotations: {},
+    files: [],
     bytes: new Uint8Array(),
   } as const;
   return { firmware, confirmedAtMs: 0, failures: 0, retryAtMs: 0 };
@@ -107,4 +108,42 @@ Deno.test("FirmwareCache holds the devices that were used last, as a plain list 
     }
     assert.deepEqual(devicesOf(cache, model), model);
   }));
+});
+
+Deno.test("FirmwareCache.set() drops the selection that was used the longest ago, and says so", () => {
+  const cache = new FirmwareCache(1);
+  cache.set("a", entryOf("1.0.0"));
+  const keys = Array.from({ length: SELECTIONS_LIMIT - 1 }, (_, at) => `a?file=${at}`);
+  for (const key of keys) assert.deepEqual(cache.set(key, entryOf("1.0.0")), []);
+  cache.get("a?file=0");
+  assert.deepEqual(cache.set("a?file=x", entryOf("1.0.0")), ["a?file=1"]);
+  assert.deepEqual(cache.set("a?file=y", entryOf("1.0.0")), ["a?file=2"]);
+  assert.equal(cache.peek("a?file=1"), undefined);
+  assert.notEqual(cache.peek("a?file=0"), undefined);
+  assert.notEqual(cache.peek("a"), undefined, "what devices ask for that say nothing stays");
+  assert.equal(cache.size, 1);
+  assert.equal(cache.ofDevice("a").length, SELECTIONS_LIMIT);
+});
+
+Deno.test("FirmwareCache keeps what the operator wants where a device says nothing", () => {
+  const cache = new FirmwareCache(1, { isDefault: (key) => key === "a?constraint=1" });
+  cache.set("a?constraint=1", entryOf("1.0.0"));
+  for (let at = 0; at < 2 * SELECTIONS_LIMIT; at++) cache.set(`a?file=${at}`, entryOf("1.0.0"));
+  assert.notEqual(cache.peek("a?constraint=1"), undefined);
+  assert.equal(cache.ofDevice("a").length, SELECTIONS_LIMIT);
+});
+
+Deno.test("FirmwareCache drops a device with all its selections, and forgets it with the last one", () => {
+  const cache = new FirmwareCache(2);
+  for (const key of ["a", "a?file=1", "b", "c"]) cache.set(key, entryOf("1.0.0"));
+  assert.deepEqual([cache.peek("a"), cache.peek("a?file=1"), cache.size], [
+    undefined,
+    undefined,
+    2,
+  ]);
+  cache.set("b?file=1", entryOf("1.0.0"));
+  cache.delete("b");
+  assert.equal(cache.size, 2);
+  cache.delete("b?file=1");
+  assert.equal(cache.size, 1);
 });

@@ -10,7 +10,7 @@ function firmwareOf(digit: number): Firmware {
   const version = `${digit}.0.0`;
   return {
     ...{ tag: version, version, digest, size: 0, crc32: 0, sha256: "", md5: "" },
-    ...{ modifiedAt: new Date(0), annotations: {} },
+    ...{ modifiedAt: new Date(0), annotations: {}, files: [] },
   };
 }
 

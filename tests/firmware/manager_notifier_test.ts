@@ -77,3 +77,14 @@ Deno.test("FirmwareManager tells of what an earlier process has left, as not con
       [["1.0.0", 100, { isConfirmed: false }]],
     ]);
   }));
+
+Deno.test("FirmwareManager tells of nothing that was asked for beside the newest", async () => {
+  const notifier = new Told();
+  const bench = new ManagerBench(DEVICE, { notifier });
+  bench.source.push(DEVICE, "1.0.0", one);
+  bench.source.push(DEVICE, "1.1.0", two);
+  await bench.manager.get({ device: DEVICE, selection: { version: "1.0.0" } });
+  assert.equal(notifier.told.length, 0);
+  await bench.get();
+  assert.deepEqual(notifier.told.map(([version]) => version), ["1.1.0"]);
+});

@@ -218,3 +218,17 @@ Deno.test("FirmwareManager serves what was verified where nothing needs to be", 
     bench.source.failure = outage;
     assert.equal((await bench.ask()).digest, one.digest);
   }));
+
+Deno.test("FirmwareManager has each manifest of an index verified, for whichever hardware", async () => {
+  const bench = benchOf({ verifier: new FakeVerifier().sign(one.digest) });
+  const entries = [one, two].map((artifact, at) => ({
+    artifact,
+    claim: { annotations: { "dev.otaflux.variant": `v${at + 1}` } },
+  }));
+  bench.source.push(DEVICE, "2.0.0", imageIndex(entries));
+  const get = async (variant: string): Promise<string> =>
+    (await bench.manager.get({ device: DEVICE, selection: { variant } })).version;
+  assert.equal(await get("v1"), "2.0.0");
+  await assert.rejects(get("v2"), { code: "signature-invalid" });
+  assert.equal(bench.verifier.asked.length, 2);
+});

@@ -177,3 +177,24 @@ Deno.test("Refresher.start() ticks often enough for a short interval, until stop
   // Were the second timer left running, the test runner would find it.
   refresher.stop();
 });
+
+Deno.test("Refresher.tick() checks all that a device is asked for at one time", () => {
+  let number = 0;
+  const bench = new Bench({ random: () => number += 0.1 });
+  bench.refresher.asked("a?file=1");
+  bench.refresher.asked("b");
+  bench.pass(20);
+  bench.refresher.asked("a");
+  bench.refresher.asked("a?file=2");
+  bench.checked.length = 0;
+  const counts = bench.pass(60);
+  assert.deepEqual(counts.filter((count) => count > 0), [3, 1]);
+  assert.equal(bench.refresher.size, 4);
+  for (const key of ["a?file=1", "a", "a?file=2"]) bench.refresher.forget(key);
+  assert.equal(bench.refresher.size, 1);
+  bench.refresher.forget("b");
+  // Nothing is left of the device: its next turn comes by chance again.
+  number = 0.4;
+  bench.refresher.asked("a");
+  assert.equal(bench.pass(60).findLastIndex((count) => count > 0), 29);
+});

@@ -27,7 +27,7 @@ export function firmwareOf(
   return {
     ...{ tag: `v${version}`, version, digest, size: bytes.length },
     ...{ crc32: crc32Reference(bytes), sha256: sha256Of(bytes), md5: md5Of(bytes) },
-    ...{ modifiedAt: MODIFIED, annotations: {} },
+    ...{ modifiedAt: MODIFIED, annotations: {}, files: [] },
     ...options,
   };
 }

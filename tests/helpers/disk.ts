@@ -52,7 +52,11 @@ export function recordOf(bytes: Uint8Array, version = "1.0.0"): FirmwareRecord {
     firmware: {
       ...{ tag: `v${version}`, version, digest, size: bytes.length },
       ...{ crc32: crc32Reference(bytes), sha256, md5: md5Of(bytes) },
-      ...{ modifiedAt: new Date("2026-01-02T03:04:05Z"), annotations: { "a.title": version } },
+      ...{
+        modifiedAt: new Date("2026-01-02T03:04:05Z"),
+        annotations: { "a.title": version },
+        files: ["app.bin"],
+      },
     },
     documents: [{ digest, mediaType: "a/b", bytes: manifest }],
     layer: { digest: `sha256:${sha256}`, sha256 },
@@ -67,25 +71,4 @@ export async function filesOf(folder: string): Promise<string[]> {
     else for (const file of await filesOf(`${folder}/${name}`)) files.push(`${name}/${file}`);
   }
   return files.toSorted();
-}
-
-/** A file system in memory that is soon full; `undefined` where this machine mounts none. */
-export async function mountSmallDisk(
-  folder: string,
-  size = "1m",
-): Promise<AsyncDisposable | undefined> {
-  const run = async (command: string, args: readonly string[]): Promise<boolean> => {
-    try {
-      return (await new Deno.Command(command, { args: [...args] }).output()).success;
-    } catch {
-      return false;
-    }
-  };
-  const isMounted = await run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder]);
-  if (!isMounted) return undefined;
-  return {
-    [Symbol.asyncDispose]: async (): Promise<void> => {
-      if (!await run("umount", [folder])) await run("umount", ["-l", folder]);
-    },
-  };
 }

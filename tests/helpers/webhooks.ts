@@ -41,6 +41,7 @@ export class WebhookBench {
       manager: { get: never, getAnnounced: never, open: never, ageSeconds: never, isReady: never },
       downloads: new Downloads({ idleMs: 60_000 }),
       announcements: new Announcements({ holdMs: 60_000 }),
+      fleet: { polled: () => {} },
       observe: trackRequests(this.metrics),
       webhooks: {
         secret: undefined,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { isServiceError } from "../../src/errors.ts";
 import { VersionFiles } from "../../src/store/versions.ts";
+import type { Query } from "../../src/selection.ts";
 import { withFolder } from "../helpers/disk.ts";
 
 Deno.test("VersionFiles notes over restarts, each device for itself", () =>
@@ -26,4 +27,19 @@ Deno.test("VersionFiles takes a note that it cannot read for an error, not for n
       new VersionFiles(folder).get("a"),
       (error) => isServiceError(error, "storage-failed"),
     );
+  }));
+
+Deno.test("VersionFiles notes each selection for itself, so many of them, over restarts", () =>
+  withFolder(async (folder) => {
+    const notes = new VersionFiles(folder);
+    await notes.set("a", "9.0.0");
+    const query = (at: number): Query => ({ device: "a", selection: { file: `${at}` } });
+    await Promise.all(Array.from({ length: 70 }, (_, at) => notes.set(query(at), `${at}.0.0`)));
+    await notes.set(query(6), "66.0.0");
+    for (const each of [notes, new VersionFiles(folder)]) {
+      assert.equal(await each.get("a"), "9.0.0");
+      assert.equal(await each.get(query(5)), undefined);
+      assert.equal(await each.get(query(6)), "66.0.0");
+      assert.equal(await each.get(query(69)), "69.0.0");
+    }
   }));

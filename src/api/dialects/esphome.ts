@@ -8,6 +8,7 @@
  */
 
 import type { Firmware, FirmwareReader } from "../../firmware/firmware.ts";
+import type { Query } from "../../selection.ts";
 import { firmwareUrl } from "../links.ts";
 import { chipFamilyOf, ESP_IMAGE_HEAD_BYTES } from "./esp_image.ts";
 
@@ -74,23 +75,23 @@ export async function chipFamily(
 /**
  * Describes a firmware.
  *
- * @param device Whose it is.
+ * @param query Whose it is, and what was asked for.
  * @param chipFamily Which chip it is for.
  * @param firmware Which.
  * @returns The manifest.
  */
 export function esphomeManifest(
-  device: string,
+  query: Query,
   chipFamily: string,
   firmware: Firmware,
 ): EsphomeManifest {
   const { version, md5, annotations } = firmware;
   const image = (key: string): string | undefined =>
     annotations[`org.opencontainers.image.${key}`]?.slice(0, SUMMARY_LENGTH);
-  const path = firmwareUrl(device, firmware);
+  const path = firmwareUrl(query, firmware);
   const [summary, release] = [image("description"), image("url")];
   return {
-    name: image("title") ?? device,
+    name: image("title") ?? query.device,
     version,
     builds: [{
       chipFamily,

@@ -10,6 +10,7 @@ import { Buffer } from "node:buffer";
 import type { Context } from "hono";
 import { isServiceError, ServiceError } from "../../errors.ts";
 import type { Firmware } from "../../firmware/firmware.ts";
+import type { Query } from "../../selection.ts";
 import { failure, isTemporary, text } from "../answers.ts";
 import { firmwareUrl } from "../links.ts";
 
@@ -22,8 +23,8 @@ import { firmwareUrl } from "../links.ts";
  */
 export function swupdateReply(
   c: Context,
-  { device, firmware, running }: {
-    readonly device: string;
+  { query, firmware, running }: {
+    readonly query: Query;
     readonly firmware: Firmware;
     readonly running: string | undefined;
   },
@@ -35,7 +36,7 @@ export function swupdateReply(
     status: 302,
     body: "",
     headers: {
-      "location": firmwareUrl(device, firmware),
+      "location": firmwareUrl(query, firmware),
       "cache-control": "no-store",
       // RFC 1864: base64, unlike elsewhere.
       "content-md5": Buffer.from(firmware.md5, "hex").toString("base64"),
