@@ -48,6 +48,8 @@ import { RegistryClient } from "./src/registry/client.ts";
 import type { RequestObserver } from "./src/registry/measure.ts";
 import { createTransport } from "./src/registry/transport.ts";
 import { formatSelection } from "./src/selection.ts";
+import type { BrokerFacts, StatusPorts } from "./src/status/facts.ts";
+import { createStatusRouter } from "./src/status/router.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
 import { NoStore } from "./src/store/none.ts";
@@ -140,7 +142,19 @@ async function main(): Promise<void> {
     },
     before: [identifyRequests(), ...tokens ? [authorize(tokens)] : []],
   });
-  const metricsRouter = createMetricsRouter(metrics);
+  const status = createStatusRouter({
+    ...describe(config),
+    firmware: () => manager.status(),
+    cache: () => ({
+      kind: config.cacheDirectory === undefined ? "memory" : "folder",
+      bytes: store.bytes,
+      maxBytes: config.cacheMaxBytes,
+    }),
+    downloads: () => ({ underWay: downloads.count, limit: config.edge.maxDownloads }),
+    broker: notifier && ((): BrokerFacts => notifier.state),
+    reportedVersions: (device) => metrics.fleet.reportedVersions(device),
+  });
+  const metricsRouter = createMetricsRouter(metrics, status);
   const devices = await serveDevices(config, (request, info) => router.fetch(request, info));
   reloadOnHangup(devices, tokens ?? {});
   const servers = [
@@ -266,6 +280,17 @@ async function createStore(
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }
+}
+
+/** What the page says of this process, whatever happens to it. */
+function describe({ source }: Config): Pick<StatusPorts, "service" | "source"> {
+  return {
+    service: { version: meta.version, commit: COMMIT || undefined, startedAt: new Date() },
+    source: {
+      kind: source.kind,
+      name: source.kind === "registry" ? source.url.href.replace(/\/$/, "") : source.directory,
+    },
+  };
 }
 
 function createGuard({ noDowngrade, cacheDirectory }: Config): DowngradeGuard | undefined {

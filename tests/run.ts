@@ -6,6 +6,7 @@
  * @module
  */
 import { join } from "node:path";
+import { CHROMIUM_PROGRAM } from "./helpers/browser.ts";
 import { exists } from "./helpers/cache.ts";
 import { debianTool } from "./helpers/debian.ts";
 import { subjectCommand } from "./helpers/subject.ts";
@@ -22,6 +23,7 @@ const PACKAGES = {
   mosquitto: "mosquitto",
   "mosquitto-clients": "mosquitto_sub",
   prometheus: "promtool",
+  chromium: CHROMIUM_PROGRAM,
 };
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");

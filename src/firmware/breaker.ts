@@ -35,6 +35,16 @@ export interface BreakerOptions {
   readonly random: () => number;
 }
 
+/** A source that does not answer. Times are of the breaker's clock. */
+export interface Silence {
+  /** What it did instead, the first time. */
+  readonly error: ServiceError;
+  /** When that was, in milliseconds. */
+  readonly sinceMs: number;
+  /** When it is asked again, in milliseconds. */
+  readonly pauseEndsMs: number;
+}
+
 /**
  * Lets work through as long as the source answers. After a failure the source has a pause, growing
  * with each further one; then a single piece of work finds out whether it is back, while all other
@@ -44,6 +54,7 @@ export class CircuitBreaker {
   readonly #options: BreakerOptions;
   #failures = 0;
   #pauseEndsMs = 0;
+  #silence: Omit<Silence, "pauseEndsMs"> | undefined;
   /** The work that finds out; compared by identity, since it may outlast what it was to find out. */
   #probe: object | undefined;
 
@@ -59,6 +70,11 @@ export class CircuitBreaker {
   /** Whether the last that was heard of the source was an answer. */
   get isUp(): boolean {
     return this.#failures === 0;
+  }
+
+  /** How the source fails; undefined while it answers. */
+  get silence(): Silence | undefined {
+    return this.#silence && { ...this.#silence, pauseEndsMs: this.#pauseEndsMs };
   }
 
   /** Whether work would be done now. */
@@ -114,6 +130,7 @@ export class CircuitBreaker {
     this.#probe = undefined;
     if (this.isUp) return;
     this.#failures = 0;
+    this.#silence = undefined;
     this.#options.onChange(true);
   }
 
@@ -124,6 +141,7 @@ export class CircuitBreaker {
     this.#failures++;
     const wishedMs = Math.min((failure.retryAfterSeconds ?? 0) * 1000, LONGEST_PAUSE_MS);
     this.#pauseEndsMs = now() + Math.max(wishedMs, backoffMs(this.#failures, random()));
+    this.#silence ??= { error: failure, sinceMs: now() };
     if (this.#failures === 1) onChange(false, failure);
   }
 }

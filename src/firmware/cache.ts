@@ -17,10 +17,14 @@ export const SELECTIONS_LIMIT = 16;
 export interface CacheEntry {
   /** The firmware. */
   readonly firmware: Firmware;
+  /** Since when it is the device's, in milliseconds, as far as it can be told. */
+  readonly sinceMs: number;
   /** When the source last said that it is the newest, in milliseconds. */
   readonly confirmedAtMs: number;
   /** How many checks have failed since. */
   readonly failures: number;
+  /** The last of these failures, and when it was. */
+  readonly failure?: { readonly error: unknown; readonly atMs: number };
   /** When the next check may be made after a failure, in milliseconds. */
   readonly retryAtMs: number;
 }

@@ -41,6 +41,7 @@ import { HeldFirmware } from "./held.ts";
 import { FirmwareLookup } from "./lookup.ts";
 import { Refresher } from "./refresher.ts";
 import { Refusals } from "./refusals.ts";
+import { deviceStatuses, failureOf, type FirmwareStatus } from "./status.ts";
 
 const log = logger("firmware");
 
@@ -111,6 +112,7 @@ export class FirmwareManager {
   readonly #checks = new SingleFlight<Firmware>();
   readonly #announced = new SingleFlight<Firmware>();
   readonly #loads = new SingleFlight<CacheEntry | undefined>();
+  #fetchedAgain: { count: number; lastMs: number | undefined } = { count: 0, lastMs: undefined };
 
   /**
    * Knows no firmware yet.
@@ -229,6 +231,7 @@ export class FirmwareManager {
       device: deviceOfKey(key),
       version: firmware.version,
     });
+    this.#fetchedAgain = { count: this.#fetchedAgain.count + 1, lastMs: this.#now() };
     const { sha256 } = await this.#fetchAnnounced(key, firmware);
     const fetched = await this.#store.open(sha256);
     if (fetched !== undefined) return fetched;
@@ -325,6 +328,32 @@ export class FirmwareManager {
     return least;
   }
 
+  /**
+   * How things stand.
+   *
+   * @returns What is known now; its devices are to be read at once.
+   */
+  status(): FirmwareStatus {
+    const nowMs = this.#now();
+    const { silence } = this.#breaker;
+    const { count, lastMs } = this.#fetchedAgain;
+    return {
+      silence: silence && failureOf(silence.error, {
+        agoMs: nowMs - silence.sinceMs,
+        retryInMs: silence.pauseEndsMs - nowMs,
+      }),
+      places: { taken: this.#cache.size, limit: this.#options.cacheSize },
+      tracked: this.#refresher.size,
+      fetchedAgain: { count, lastAgoMs: lastMs === undefined ? undefined : nowMs - lastMs },
+      devices: deviceStatuses({
+        cached: this.#cache.entries(),
+        refused: this.#refusals.failing(),
+        areSigned: this.#options.verifier !== undefined,
+        nowMs,
+      }),
+    };
+  }
+
   #ageSeconds({ confirmedAtMs }: CacheEntry): number {
     return (this.#now() - confirmedAtMs) / 1000;
   }
@@ -394,7 +423,14 @@ export class FirmwareManager {
       if (!this.#lookup.trusts(policy) && !await this.#reverify(key, firmware)) return undefined;
       // The clock of the wall may have been set back since.
       const ageMs = Math.max(0, Date.now() - savedAt.getTime());
-      const loaded = { firmware, confirmedAtMs: this.#now() - ageMs, failures: 0, retryAtMs: 0 };
+      const savedAtMs = this.#now() - ageMs;
+      const loaded = {
+        firmware,
+        sinceMs: savedAtMs,
+        confirmedAtMs: savedAtMs,
+        failures: 0,
+        retryAtMs: 0,
+      };
       this.#keep(key, loaded);
       // The earlier process may have ended before it was told.
       this.#announce(key, firmware, { isConfirmed: false });
@@ -517,7 +553,10 @@ export class FirmwareManager {
     if (before !== undefined && before.failures > 0) {
       log.info("Firmware is checked again", { ...askedBy(key), version: newest.version });
     }
-    const entry = { firmware: newest, confirmedAtMs: this.#now(), failures: 0, retryAtMs: 0 };
+    const nowMs = this.#now();
+    const isSame = before?.firmware.digest === newest.digest;
+    const sinceMs = isSame ? before.sinceMs : nowMs;
+    const entry = { firmware: newest, sinceMs, confirmedAtMs: nowMs, failures: 0, retryAtMs: 0 };
     // A check does not count as use; a device that lost its place meanwhile gets a new one, since
     // others may have joined who wait for it.
     if (before === undefined) this.#keep(key, entry);
@@ -559,8 +598,9 @@ export class FirmwareManager {
         reason: describeError(error),
       });
     }
-    const retryAtMs = this.#now() + backoffMs(failures, this.#random());
-    this.#cache.update(key, { ...entry, failures, retryAtMs });
+    const atMs = this.#now();
+    const retryAtMs = atMs + backoffMs(failures, this.#random());
+    this.#cache.update(key, { ...entry, failures, failure: { error, atMs }, retryAtMs });
   }
 
   /** How old a tag list may be for what nobody knows yet, in milliseconds. */

@@ -6,7 +6,7 @@
 
 import { LRUCache } from "lru-cache";
 import { isServiceError, type ServiceError } from "../errors.ts";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, LONGEST_PAUSE_MS } from "./backoff.ts";
 
 /** So many queries are remembered, the latest ones: 10,000 take about 3 MB. */
 const REFUSALS_LIMIT = 10_000;
@@ -21,11 +21,19 @@ export interface RefusalsOptions {
   readonly random: () => number;
 }
 
-interface Refusal {
+/** A device that is refused. Times are of the manager's clock. */
+export interface Refused {
+  /** What is answered. */
   readonly error: ServiceError;
+  /** Since when, in milliseconds. */
+  readonly atMs: number;
+  /** Until when, in milliseconds: then the source is asked again. */
+  readonly untilMs: number;
+}
+
+interface Refusal extends Refused {
   /** How often in a row there was something that could not be had; 0 where there was nothing. */
   readonly failures: number;
-  readonly untilMs: number;
 }
 
 /**
@@ -78,10 +86,25 @@ export class Refusals {
       )
     ) return;
     const { now, random, unknownForMs } = this.#options;
+    const atMs = now();
     const isUnknown = isServiceError(error, "firmware-unknown", "selection-unmatched");
     const failures = isUnknown ? 0 : (this.#refusals.get(key)?.failures ?? 0) + 1;
     const pauseMs = isUnknown ? unknownForMs : backoffMs(failures, random());
-    this.#refusals.set(key, { error, failures, untilMs: now() + pauseMs });
+    this.#refusals.set(key, { error, failures, atMs, untilMs: atMs + pauseMs });
+  }
+
+  /**
+   * Queries for which the source has something that cannot be had. Devices that it does not know are
+   * left out, anybody may have invented them; and so are those that nobody asks for any more.
+   *
+   * @returns Each with what is wrong.
+   */
+  *failing(): Generator<readonly [key: string, refused: Refused]> {
+    const nowMs = this.#options.now();
+    for (const [key, refusal] of this.#refusals.entries()) {
+      const isAskedFor = nowMs < refusal.untilMs + LONGEST_PAUSE_MS;
+      if (refusal.failures > 0 && isAskedFor) yield [key, refusal];
+    }
   }
 
   /**

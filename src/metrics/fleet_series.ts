@@ -40,4 +40,14 @@ export class FleetSeries {
     if (dropped !== undefined) this.#polls.remove({ device_id: device, version: dropped });
     this.#polls.inc({ device_id: device, version: label });
   }
+
+  /**
+   * Tells what a device's fleet says that it runs.
+   *
+   * @param device A device id.
+   * @returns Each version with the number of requests that said so, the most frequent first.
+   */
+  reportedVersions(device: string): { readonly version: string; readonly polls: number }[] {
+    return this.#versionLabels.counted(device);
+  }
 }

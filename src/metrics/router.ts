@@ -11,10 +11,12 @@ import type { Metrics } from "./metrics.ts";
  * Builds the application that Prometheus talks to.
  *
  * @param metrics What is exposed.
+ * @param others What else this listener answers. @default nothing
  * @returns An application that answers `GET /metrics`, and HEAD.
  */
-export function createMetricsRouter(metrics: Metrics): Hono {
+export function createMetricsRouter(metrics: Metrics, others: Hono = new Hono()): Hono {
   const app = new Hono();
+  app.route("/", others);
   app.get("/metrics", async (c) => {
     const body = new TextEncoder().encode(await metrics.expose());
     // The length is told here, since for HEAD it would be that of no body.
@@ -27,6 +29,7 @@ export function createMetricsRouter(metrics: Metrics): Hono {
     c.text("Method is not allowed here, want GET, HEAD\n", 405, {
       allow: "GET, HEAD",
     }));
-  app.notFound((c) => c.text("There is nothing at this path, only at /metrics\n", 404));
+  const paths = [...new Set(app.routes.map(({ path }) => path))].join(", ");
+  app.notFound((c) => c.text(`There is nothing at this path, only at ${paths}\n`, 404));
   return app;
 }

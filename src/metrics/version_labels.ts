@@ -14,7 +14,8 @@ const OTHER = "other";
 
 /** Gives labels, a bounded number of them for each device. */
 export class VersionLabels {
-  readonly #versions = new Map<string, Set<string>>();
+  /** Per device how often each version was said, with those that have no label in one number. */
+  readonly #versions = new Map<string, { readonly named: Map<string, number>; others: number }>();
 
   /**
    * The label for a version that a device says it runs.
@@ -31,16 +32,32 @@ export class VersionLabels {
     { running, offered }: { readonly running: string; readonly offered: string },
   ): { readonly label: string; readonly dropped?: string } {
     const version = versionOf(running);
-    if (version === undefined) return { label: OTHER };
-    const versions = this.#versions.get(device) ?? new Set();
+    const versions = this.#versions.get(device) ?? { named: new Map(), others: 0 };
     this.#versions.set(device, versions);
-    if (versions.has(version)) return { label: version };
-    const isFull = versions.size >= VERSIONS_LIMIT;
-    if (isFull && version !== versionOf(offered)) return { label: OTHER };
-    const [dropped] = isFull ? versions : [];
-    if (dropped !== undefined) versions.delete(dropped);
-    versions.add(version);
+    const { named } = versions;
+    const said = version === undefined ? undefined : named.get(version);
+    const isFull = said === undefined && named.size >= VERSIONS_LIMIT;
+    if (version === undefined || (isFull && version !== versionOf(offered))) {
+      versions.others++;
+      return { label: OTHER };
+    }
+    const [dropped] = isFull ? named.keys() : [];
+    if (dropped !== undefined) named.delete(dropped);
+    named.set(version, (said ?? 0) + 1);
     return dropped === undefined ? { label: version } : { label: version, dropped };
+  }
+
+  /**
+   * How often each label was given to a device since it has it.
+   *
+   * @param device A device id.
+   * @returns The most frequent first.
+   */
+  counted(device: string): { readonly version: string; readonly polls: number }[] {
+    const { named = [], others = 0 } = this.#versions.get(device) ?? {};
+    return [...named, ...others > 0 ? [[OTHER, others] as const] : []]
+      .map(([version, polls]) => ({ version, polls }))
+      .toSorted((a, b) => b.polls - a.polls);
   }
 }
 

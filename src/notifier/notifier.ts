@@ -149,6 +149,11 @@ export class MqttNotifier {
     return notifier;
   }
 
+  /** Whether the broker is connected, and how many notifications wait for it. */
+  get state(): { readonly isConnected: boolean; readonly pending: number } {
+    return { isConnected: this.#session !== undefined, pending: this.#outbox.size };
+  }
+
   /**
    * Sees to it that the broker hears of a device's firmware, unless it has.
    *

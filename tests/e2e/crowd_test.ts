@@ -16,7 +16,8 @@ Deno.test("two thousand requests for a cold device cost the registry what one co
   await using otaflux = await Otaflux.start({
     args: [
       ...["--registry-url", registry.origin, "--registry-username", "u"],
-      ...["--max-downloads", "2000"],
+      // Who is asked for is checked at a moment of the interval that is drawn.
+      ...["--max-downloads", "2000", "--refresh-interval", "24h"],
     ],
     env: { REGISTRY_PASSWORD: "p" },
   });

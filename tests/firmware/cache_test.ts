@@ -16,7 +16,7 @@ function entryOf(version: string): CacheEntry {
     files: [],
     bytes: new Uint8Array(),
   } as const;
-  return { firmware, confirmedAtMs: 0, failures: 0, retryAtMs: 0 };
+  return { firmware, sinceMs: 0, confirmedAtMs: 0, failures: 0, retryAtMs: 0 };
 }
 
 /** Which devices are there, without making use of them. */

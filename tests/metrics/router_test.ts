@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Hono } from "hono";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { createMetricsRouter } from "../../src/metrics/router.ts";
 
@@ -39,3 +40,12 @@ for (const [method, path] of [["GET", "/"], ["GET", "/version"]] as const) {
     assert.equal(response.status, 404);
   });
 }
+
+Deno.test("createMetricsRouter() answers what else it is given, and names it where there is nothing", async () => {
+  const others = new Hono().get("/", (c) => c.text("page"));
+  const router = createMetricsRouter(new Metrics(), others);
+  assert.equal(await (await router.request("/")).text(), "page");
+  const nothing = await router.request("/version");
+  assert.equal(nothing.status, 404);
+  assert.equal(await nothing.text(), "There is nothing at this path, only at /, /metrics\n");
+});

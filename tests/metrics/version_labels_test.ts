@@ -38,3 +38,27 @@ Deno.test("VersionLabels makes room for the version that is offered", () => {
   assert.deepEqual(labels.label("a", versions), { label: "2.0.0" });
   assert.equal(say(labels, "1.0.0"), "other");
 });
+
+Deno.test("VersionLabels.counted() tells how often each was said, the most frequent first", () => {
+  const labels = new VersionLabels();
+  assert.deepEqual(labels.counted("a"), []);
+  for (const running of ["1.0.0", "v1.1.0", "1.1.0", "x", "1.1.0", "y"]) say(labels, running);
+  say(labels, "3.0.0", "9.9.9", "b");
+  assert.deepEqual(labels.counted("a"), [
+    { version: "1.1.0", polls: 3 },
+    { version: "other", polls: 2 },
+    { version: "1.0.0", polls: 1 },
+  ]);
+});
+
+Deno.test("VersionLabels.counted() forgets what had to make room", () => {
+  const labels = new VersionLabels();
+  for (let minor = 0; minor < 20; minor++) say(labels, `1.${minor}.0`);
+  say(labels, "2.0.0", "2.0.0");
+  const versions = labels.counted("a").map(({ version }) => version);
+  assert.deepEqual([versions.length, versions.includes("1.0.0"), versions.includes("2.0.0")], [
+    20,
+    false,
+    true,
+  ]);
+});

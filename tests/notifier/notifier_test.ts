@@ -387,3 +387,13 @@ Deno.test("MqttNotifier tells Home Assistant once of each device, and which vers
   ]);
   assert.equal(bench.broker.published[2]?.payload, "0.9.0");
 });
+
+Deno.test("MqttNotifier.state tells whether the broker is connected, and how many wait for it", async () => {
+  const bench = await Bench.start();
+  await bench.notifier.announce("pump", V1);
+  assert.deepEqual(bench.notifier.state, { isConnected: false, pending: 1 });
+  await bench.connect();
+  assert.deepEqual(bench.notifier.state, { isConnected: true, pending: 0 });
+  bench.broker.disconnect();
+  assert.equal(bench.notifier.state.isConnected, false);
+});
