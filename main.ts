@@ -13,8 +13,15 @@ import { Downloads } from "./src/api/downloads.ts";
 import { identifyRequests } from "./src/api/request_id.ts";
 import { createRouter } from "./src/api/router.ts";
 import { DeviceTokens, TokenFileError } from "./src/api/tokens.ts";
+import type { Place } from "./src/commands/advice.ts";
+import { check } from "./src/commands/check.ts";
 import { healthcheck } from "./src/commands/healthcheck.ts";
-import { type Config, type HealthcheckConfig, readConfig } from "./src/config/config.ts";
+import {
+  type CheckConfig,
+  type Config,
+  type HealthcheckConfig,
+  readConfig,
+} from "./src/config/config.ts";
 import { COMMIT_VARIABLE } from "./src/config/settings.ts";
 import { UsageError } from "./src/config/usage.ts";
 import type { ListenAddress } from "./src/config/values.ts";
@@ -25,23 +32,27 @@ import { describeError } from "./src/errors.ts";
 import { DowngradeGuard } from "./src/firmware/downgrade.ts";
 import { EventQueue } from "./src/events/queue.ts";
 import type { FirmwareStore, FirmwareVerifier } from "./src/firmware/firmware.ts";
+import { FirmwareLookup } from "./src/firmware/lookup.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
 import { trackRequests } from "./src/metrics/middleware.ts";
 import { createMetricsRouter } from "./src/metrics/router.ts";
+import type { StoreSeries } from "./src/metrics/store_series.ts";
 import { MqttBroker } from "./src/notifier/broker.ts";
 import { MqttNotifier, type MqttNotifierOptions } from "./src/notifier/notifier.ts";
 import { Topics } from "./src/notifier/topics.ts";
 import { keepOnly, type NeededAccess } from "./src/permissions.ts";
 import { RegistryClient } from "./src/registry/client.ts";
+import type { RequestObserver } from "./src/registry/measure.ts";
 import { createTransport } from "./src/registry/transport.ts";
 import { formatSelection } from "./src/selection.ts";
 import type { BrokerFacts, StatusPorts } from "./src/status/facts.ts";
 import { createStatusRouter } from "./src/status/router.ts";
 import { DiskStore, OWN_FOLDER } from "./src/store/disk.ts";
 import { MemoryStore } from "./src/store/memory.ts";
+import { NoStore } from "./src/store/none.ts";
 import { VersionFiles, VersionMemory } from "./src/store/versions.ts";
 import { CertificateError } from "./src/tls/certificate.ts";
 import { HttpsServer } from "./src/tls/https.ts";
@@ -69,15 +80,20 @@ async function main(): Promise<void> {
     if (reason !== undefined) exitWith(EXIT_FAILURE, reason);
     return;
   }
+  if (config.command === "check") {
+    Deno.exit(await checkDevice(config) ? 0 : EXIT_FAILURE);
+  }
   configureLogging({ level: config.logLevel, format: config.logFormat });
-  const source = createSource(config);
+  const metrics = new Metrics();
+  metrics.build.set({ version: meta.version, commit: COMMIT || undefined });
+  const source = createSource(config, metrics.registry);
   const verifier = await createVerifier(config, source);
   const tokens = await readDeviceTokens(config);
   keepOnly(accessOf(config));
-  const metrics = new Metrics();
-  const store = await createStore(config);
+  const store = await createStore(config, metrics.store);
+  metrics.store.observe({ bytes: () => store.bytes, maxBytes: config.cacheMaxBytes });
   const notifier = await createNotifier(config, {
-    observer: metrics,
+    observer: metrics.mqtt,
     refresh: (device) => manager.refresh(device),
   });
   const manager = new FirmwareManager({
@@ -85,7 +101,7 @@ async function main(): Promise<void> {
     verifier,
     store,
     notifier,
-    observer: metrics,
+    observer: metrics.firmware,
     cacheSize: config.cacheSize,
     refreshIntervalMs: config.refreshIntervalMs,
     trackForMs: config.trackForMs,
@@ -96,7 +112,10 @@ async function main(): Promise<void> {
     guard: createGuard(config),
     defaults: config.selection,
   });
-  metrics.observeStaleness(() => manager.staleness());
+  metrics.firmware.observe({
+    staleness: () => manager.staleness(),
+    lastCheckSeconds: () => manager.lastCheckSeconds(),
+  });
   const events = await createEvents(config, async (device) => {
     const firmware = await manager.refresh(device);
     await notifier?.announce(device, firmware, { always: true });
@@ -104,22 +123,22 @@ async function main(): Promise<void> {
   manager.start();
   const admission = new Admission({
     limit: config.edge.maxDownloads,
-    onRefusal: () => metrics.downloadRefused(),
+    onRefusal: () => metrics.downloads.refused(),
   });
   const downloads = new Downloads({ idleMs: config.idleMs, admission });
-  metrics.observeDownloads(() => downloads.count);
+  metrics.downloads.observe(downloads);
   const router = createRouter({
     manager,
     downloads,
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
-    fleet: metrics,
+    fleet: metrics.fleet,
     corsOrigins: config.corsOrigins,
     observe: trackRequests(metrics),
     webhooks: {
       secret: config.webhookSecret,
       repositoryPrefix: config.repositoryPrefix,
       events,
-      observer: metrics,
+      observer: metrics.webhooks,
     },
     before: [identifyRequests(), ...tokens ? [authorize(tokens)] : []],
   });
@@ -133,7 +152,7 @@ async function main(): Promise<void> {
     }),
     downloads: () => ({ underWay: downloads.count, limit: config.edge.maxDownloads }),
     broker: notifier && ((): BrokerFacts => notifier.state),
-    reportedVersions: (device) => metrics.reportedVersions(device),
+    reportedVersions: (device) => metrics.fleet.reportedVersions(device),
   });
   const metricsRouter = createMetricsRouter(metrics, status);
   const devices = await serveDevices(config, (request, info) => router.fetch(request, info));
@@ -153,7 +172,39 @@ async function main(): Promise<void> {
   Deno.exit(0);
 }
 
-function configure(): Config | HealthcheckConfig {
+/** Goes the service's own way once, with nothing behind it that would keep what is found. */
+async function checkDevice(config: CheckConfig): Promise<boolean> {
+  const { device, maxFirmwareBytes, selection } = config;
+  const source = createSource(config);
+  const verifier = await createVerifier(config, source);
+  keepOnly({ read: config.source.kind === "layout", write: false });
+  const store = new NoStore();
+  return await check({
+    device,
+    source,
+    place: placeOf(config),
+    wantsSignature: verifier !== undefined,
+    find: (watched) =>
+      new FirmwareLookup({ ...watched, store, verifier, maxFirmwareBytes, onAnswer: () => {} })
+        .newest({ device, selection }, undefined),
+    write: (text) => Deno.stdout.writeSync(new TextEncoder().encode(text)),
+    isTerminal: Deno.stdout.isTerminal(),
+  });
+}
+
+function placeOf({ device, source, repositoryPrefix }: CheckConfig): Place {
+  const repository = repositoryPrefix === "" ? device : `${repositoryPrefix}/${device}`;
+  return source.kind === "layout"
+    ? { kind: "layout", name: source.directory, repository, hasCredentials: false }
+    : {
+      kind: "registry",
+      name: source.url.href.replace(/\/+$/, ""),
+      repository,
+      hasCredentials: source.credentials !== undefined,
+    };
+}
+
+function configure(): Config | HealthcheckConfig | CheckConfig {
   try {
     const config = readConfig({
       args: Deno.args,
@@ -181,7 +232,10 @@ function accessOf({ source, cacheDirectory, edge }: Config): NeededAccess {
   };
 }
 
-function createSource(config: Config): RegistryClient | LayoutSource {
+function createSource(
+  config: Pick<Config, "source" | "repositoryPrefix">,
+  observer?: RequestObserver,
+): RegistryClient | LayoutSource {
   const { source, repositoryPrefix } = config;
   if (source.kind === "layout") {
     return new LayoutSource({ directory: source.directory, repositoryPrefix });
@@ -193,13 +247,14 @@ function createSource(config: Config): RegistryClient | LayoutSource {
     caCertificates,
     idleMs: timeoutMs,
     userAgent: `OtaFlux/${meta.version}`,
+    observer,
   });
   return new RegistryClient({ url, repositoryPrefix, fetch });
 }
 
 /** Without it everybody may release firmware who may push. */
 async function createVerifier(
-  config: Config,
+  config: Pick<Config, "cosign"> & Partial<Pick<Config, "cacheDirectory">>,
   source: RegistryClient | LayoutSource,
 ): Promise<FirmwareVerifier | undefined> {
   const { cosign, cacheDirectory } = config;
@@ -213,12 +268,15 @@ async function createVerifier(
   }
 }
 
-async function createStore(config: Config): Promise<FirmwareStore> {
-  const { cacheDirectory: directory, cacheMaxBytes: maxBytes } = config;
-  if (directory === undefined) return new MemoryStore({ maxBytes });
+async function createStore(
+  { cacheDirectory: directory, cacheMaxBytes: maxBytes, selection }: Config,
+  series: StoreSeries,
+): Promise<FirmwareStore> {
+  const options = { maxBytes, onEviction: () => series.evicted() };
+  if (directory === undefined) return new MemoryStore(options);
   try {
-    const defaultSelection = formatSelection(config.selection);
-    return await DiskStore.open({ directory, maxBytes, defaultSelection });
+    const defaultSelection = formatSelection(selection);
+    return await DiskStore.open({ directory, defaultSelection, ...options });
   } catch (error) {
     exitWith(EXIT_FAILURE, describeError(error));
   }

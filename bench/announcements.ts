@@ -72,7 +72,7 @@ export async function measureAnnouncements(folder: string): Promise<Announcement
     ...{ unknownForMs: 0, concurrency: 8, holdMs: 0, maxFirmwareBytes: 2 ** 30 },
     observer: {
       ...{ hit: nothing, miss: nothing, entries: nothing, sourceUp: nothing },
-      verified: nothing,
+      ...{ verified: nothing, checkFailed: nothing },
     },
     notifier: {
       announce: (device, firmware, options) => {

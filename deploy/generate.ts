@@ -1,6 +1,7 @@
 /**
  * Writes what follows from the table of settings: `docs/configuration.md`, the variables that the
- * `start` task may read in `deno.json`, and `deploy/systemd/otaflux.env`.
+ * `start` task may read in `deno.json`, and `deploy/systemd/otaflux.env`; and from the metrics:
+ * the table in `docs/metrics.md`.
  *
  * `deno task generate` writes them; the tests call {@linkcode generated} and compare.
  *
@@ -16,6 +17,7 @@ import {
   SYSTEMD_CACHE_VARIABLE,
   variableOf,
 } from "../src/config/settings.ts";
+import { Metrics } from "../src/metrics/metrics.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");
 
@@ -25,13 +27,16 @@ const REPOSITORY = join(import.meta.dirname ?? ".", "..");
  * @returns Texts by their paths in the repository.
  */
 export async function generated(): Promise<Readonly<Record<string, string>>> {
-  const paths = ["docs/configuration.md", "deno.json"] as const;
-  const [documentation, manifest] = await Promise.all(
+  const paths = ["docs/configuration.md", "docs/metrics.md", "deno.json"] as const;
+  const [documentation, metrics, manifest] = await Promise.all(
     paths.map((path) => Deno.readTextFile(join(REPOSITORY, path))),
   );
   return {
     "docs/configuration.md": await formatted(
       `${documentation}`.replace(/\n\| flag [^]*?\n\n/, `\n${table()}\n\n`),
+    ),
+    "docs/metrics.md": await formatted(
+      `${metrics}`.replace(/\n\| name [^]*?\n\n/, `\n${metricsTable()}\n\n`),
     ),
     "deno.json": `${manifest}`.replace(/(?<=--allow-env=)\S+/, variables().join(",")),
     "deploy/systemd/otaflux.env": environmentFile(),
@@ -66,6 +71,15 @@ function table(): string {
   });
   return ["| flag | variable | default | meaning |", "| --- | --- | --- | --- |", ...rows]
     .join("\n");
+}
+
+function metricsTable(): string {
+  const rows = new Metrics().describe().map(({ name, type, labels, help }) =>
+    `| \`${name}\` | ${type} | ${
+      labels.map((label) => `\`${label}\``).join(", ") || "–"
+    } | ${help} |`
+  );
+  return ["| name | type | labels | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
 function variables(): string[] {

@@ -49,6 +49,42 @@ export class LendingReader {
   }
 }
 
+/**
+ * Passes a stream on, read by read, into the buffers of whoever reads it.
+ *
+ * @param stream Bytes.
+ * @param step Sees each read: gives its outcome, or throws what the new stream fails with.
+ * @returns The same bytes. Where it fails, the old stream is cancelled.
+ */
+export function passOn(
+  stream: ReadableStream<Uint8Array>,
+  step: (read: Promise<ReadOutcome>) => Promise<ReadOutcome>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = new LendingReader(stream);
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller): Promise<void> {
+      const request = controller.byobRequest;
+      try {
+        const view = request?.view ?? new Uint8Array(BUFFER_BYTES);
+        const { done, value } = await step(reader.read(view as Uint8Array<ArrayBuffer>));
+        if (done) controller.close();
+        if (request !== null && reader.fillsBuffers) {
+          request.respondWithNewView(value ?? new Uint8Array(0));
+        } else if (!done) controller.enqueue(value);
+        else request?.respond(0);
+      } catch (error) {
+        controller.error(error);
+        // It may never answer, which is why it is given up.
+        reader.cancel(error).catch(() => {});
+      }
+    },
+    async cancel(reason): Promise<void> {
+      await reader.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
+}
+
 /** Options of {@linkcode chunksOf}. */
 export interface ChunkOptions {
   /** How many bytes are read at once, at most. */

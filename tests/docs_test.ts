@@ -12,6 +12,7 @@ const FOREIGN_TYPES = [
   "InferOutput",
   "Logger",
   "MiddlewareHandler",
+  "Registry",
 ];
 
 Deno.test("every exported symbol is documented and refers to exported types", async () => {

@@ -22,6 +22,7 @@ const PACKAGES = {
   swupdate: "swupdate",
   mosquitto: "mosquitto",
   "mosquitto-clients": "mosquitto_sub",
+  prometheus: "promtool",
   chromium: CHROMIUM_PROGRAM,
 };
 

@@ -55,6 +55,7 @@ export class Downloads {
   readonly #admission: DownloadsOptions["admission"];
   readonly #now: () => number;
   readonly #underWay = new Set<Download>();
+  #sentBytes = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /**
@@ -71,6 +72,11 @@ export class Downloads {
   /** How many are under way. */
   get count(): number {
     return this.#underWay.size;
+  }
+
+  /** How many bytes were handed over, in all downloads since the start. */
+  get sentBytes(): number {
+    return this.#sentBytes;
   }
 
   /**
@@ -103,6 +109,7 @@ export class Downloads {
           const chunk = await reader.read(isFast ? LARGE_CHUNK_BYTES : SMALL_CHUNK_BYTES);
           if (chunk !== undefined) {
             given += chunk.length;
+            this.#sentBytes += chunk.length;
             controller.enqueue(chunk);
           }
           if (chunk === undefined || reader.isAtEnd) {

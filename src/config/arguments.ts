@@ -30,10 +30,20 @@ export interface ArgumentsInput {
   readonly version: string;
 }
 
+/** What is to be done: the service is what is run without a command. */
+export type Call =
+  | { readonly command: "serve" }
+  | { readonly command: "healthcheck" }
+  | {
+    readonly command: "check";
+    /** The device that is looked at. */
+    readonly device: string;
+  };
+
 /** What was asked for. */
 export interface Arguments {
-  /** What is to be done: the service is what is run without a command. */
-  readonly command: "serve" | "healthcheck";
+  /** What is to be done. */
+  readonly call: Call;
   /** All settings: each command takes the flags of the service. */
   readonly values: SettingValues;
 }
@@ -46,9 +56,9 @@ export interface Arguments {
  * @throws {UsageError} For the first thing that is wrong.
  */
 export function readArguments(input: ArgumentsInput): Arguments | string {
-  const call = readCall(input);
-  if (typeof call === "string") return call;
-  return { command: call.command, values: readValues(call.flags, input.env) };
+  const given = readCall(input);
+  if (typeof given === "string") return given;
+  return { call: given.call, values: readValues(given.flags, input.env) };
 }
 
 /** The flags that were given, as they were written. */
@@ -56,14 +66,14 @@ type GivenFlags = Readonly<Partial<Record<SettingKey, string | true | readonly s
 
 /** A command and its flags. */
 interface GivenCall {
-  readonly command: Arguments["command"];
+  readonly call: Call;
   readonly flags: GivenFlags;
 }
 
 function readCall({ args, version }: ArgumentsInput): GivenCall | string {
   let printed = "";
   let complaint = "";
-  let call: GivenCall = { command: "serve", flags: {} };
+  let given: GivenCall = { call: { command: "serve" }, flags: {} };
   const program = createProgram(version).configureOutput({
     writeOut: (text) => printed += text,
     writeErr: (text) => complaint += text,
@@ -72,11 +82,15 @@ function readCall({ args, version }: ArgumentsInput): GivenCall | string {
     getErrHasColors: () => false,
   });
   program.action((flags: GivenFlags) => {
-    call = { command: "serve", flags };
+    given = { call: { command: "serve" }, flags };
   });
   addSettings(program.command("healthcheck").description(COMMANDS.healthcheck))
     .action((flags: GivenFlags) => {
-      call = { command: "healthcheck", flags: { ...program.opts(), ...flags } };
+      given = { call: { command: "healthcheck" }, flags: { ...program.opts(), ...flags } };
+    });
+  addSettings(program.command("check").description(COMMANDS.check).argument("<device>"))
+    .action((device: string, flags: GivenFlags) => {
+      given = { call: { command: "check", device }, flags: { ...program.opts(), ...flags } };
     });
   program.command("completions").description(COMMANDS.completions)
     .addArgument(new Argument("<shell>").choices(SHELLS))
@@ -85,7 +99,7 @@ function readCall({ args, version }: ArgumentsInput): GivenCall | string {
     });
   try {
     program.parse(args, { from: "user" });
-    return printed === "" ? call : printed;
+    return printed === "" ? given : printed;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return printed;

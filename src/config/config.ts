@@ -79,6 +79,16 @@ export interface HealthcheckConfig {
   readonly isTls: boolean;
 }
 
+/** What `otaflux check` wants to know: as much of the service's as decides what is served. */
+export interface CheckConfig
+  extends
+    Pick<Config, "source" | "repositoryPrefix" | "maxFirmwareBytes" | "cosign" | "selection"> {
+  /** Tells it from what other commands want to know. */
+  readonly command: "check";
+  /** The device that is looked at. */
+  readonly device: string;
+}
+
 /** What {@linkcode readConfig} is made from. */
 export interface ConfigInput extends ArgumentsInput, FileAccess {}
 
@@ -90,13 +100,24 @@ export interface ConfigInput extends ArgumentsInput, FileAccess {}
  * text to print.
  * @throws {UsageError} For the first thing that is wrong.
  */
-export function readConfig(input: ConfigInput): Config | HealthcheckConfig | string {
+export function readConfig(
+  input: ConfigInput,
+): Config | HealthcheckConfig | CheckConfig | string {
   const given = readArguments(input);
   if (typeof given === "string") return given;
-  const { command, values } = given;
-  return command === "serve"
-    ? resolve(values, input)
-    : { command, listen: values.listenAddr, isTls: values.tlsCertPath !== undefined };
+  const { call, values } = given;
+  switch (call.command) {
+    case "serve":
+      return resolve(values, input);
+    case "healthcheck":
+      return { ...call, listen: values.listenAddr, isTls: values.tlsCertPath !== undefined };
+    case "check": {
+      // All of it: what would hinder the service from starting is found, too.
+      const config = resolve(values, input);
+      const { source, repositoryPrefix, maxFirmwareBytes, cosign, selection } = config;
+      return { ...call, source, repositoryPrefix, maxFirmwareBytes, cosign, selection };
+    }
+  }
 }
 
 /** Unless said otherwise: room for hundreds of firmwares on a gateway's disk, */

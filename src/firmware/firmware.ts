@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ErrorCode } from "../errors.ts";
 import type { DeliveredManifest, Descriptor, Digest } from "../oci.ts";
 import type { Query } from "../selection.ts";
 
@@ -196,4 +197,6 @@ export interface FirmwareObserver {
   verified(device: string, result: VerificationResult): void;
   /** The source answers, or it does not. */
   sourceUp(isUp: boolean): void;
+  /** A check of a device ended with an error, and not with the answer that there is no firmware. */
+  checkFailed(code: ErrorCode): void;
 }

@@ -316,6 +316,19 @@ export class FirmwareManager {
   }
 
   /**
+   * How long ago the source last confirmed the firmware of any device in the cache.
+   *
+   * @returns Seconds; undefined where there is none.
+   */
+  lastCheckSeconds(): number | undefined {
+    let least: number | undefined;
+    for (const [, entries] of this.#cache.entries()) {
+      for (const entry of entries) least = Math.min(least ?? Infinity, this.#ageSeconds(entry));
+    }
+    return least;
+  }
+
+  /**
    * How things stand.
    *
    * @returns What is known now; its devices are to be read at once.
@@ -571,6 +584,7 @@ export class FirmwareManager {
 
   /** What was verified before goes on being served; the log hears of it once, not at each try. */
   #fail(key: string, error: unknown): void {
+    if (isServiceError(error)) this.#observer.checkFailed(error.code);
     const entry = this.#cache.peek(key);
     if (entry === undefined) {
       this.#refusals.add(key, error);

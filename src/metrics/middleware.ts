@@ -22,7 +22,7 @@ export function trackRequests(metrics: Metrics): MiddlewareHandler {
     await next();
     const { method } = c.req;
     const route = routePath(c, -1);
-    metrics.request({
+    metrics.requests.request({
       method: METHODS.has(method) ? method : "other",
       path: route.includes("*") ? "other" : route,
       status: c.res.status,

@@ -162,7 +162,11 @@ export class RegistryClient {
    * @throws {ServiceError} `source-unavailable` or `source-timeout` where nobody answers, or `source-*`.
    */
   async ping(): Promise<void> {
-    const response = await this.#fetch(this.#base.href, { method: "GET", headers: {} });
+    const response = await this.#fetch(this.#base.href, {
+      method: "GET",
+      headers: {},
+      kind: "ping",
+    });
     if (response.status >= 500 || response.status === 429) {
       await ensureOk(response, "ask whether it is there");
     }
@@ -185,6 +189,7 @@ export class RegistryClient {
       method: "GET",
       headers: {},
       scope: pullScope(repository),
+      kind: "blob",
     });
     if (response.status === 404) {
       await response.body?.cancel();
@@ -215,6 +220,7 @@ export class RegistryClient {
         method: "GET",
         headers: { accept: MANIFEST_MEDIA_TYPES.ociIndex },
         scope: pullScope(repository),
+        kind: "referrers",
         documentLimitBytes: MANIFEST_LIMIT_BYTES,
       });
       if (page === 0 && HAS_NO_REFERRERS_API.includes(response.status)) {
@@ -249,6 +255,7 @@ export class RegistryClient {
       method: "GET",
       headers: {},
       scope: pullScope(repository),
+      kind: "tags",
       documentLimitBytes: TAGS_BODY_LIMIT_BYTES,
     } as const;
     const response = await this.#fetch(url.href, init);
@@ -265,6 +272,7 @@ export class RegistryClient {
       // Registries match these literally: what is not named is not found, or is converted.
       headers: { accept: Object.values(MANIFEST_MEDIA_TYPES).join(", ") },
       scope: pullScope(repository),
+      kind: "manifest",
       documentLimitBytes: MANIFEST_LIMIT_BYTES,
     });
   }

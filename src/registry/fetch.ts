@@ -6,6 +6,19 @@
 
 import { describeError, isServiceError, ServiceError } from "../errors.ts";
 
+/**
+ * What a request asks for. A request that a registry redirects to a storage keeps its kind.
+ *
+ * - `tags`: the list of a repository's tags.
+ * - `manifest`: a manifest or an index, or only its digest.
+ * - `blob`: a layer.
+ * - `referrers`: what refers to a manifest, such as its signatures.
+ * - `token`: access, at the token server.
+ * - `ping`: whether there is a registry.
+ * - `other`: whoever sent it did not say.
+ */
+export type RequestKind = "tags" | "manifest" | "blob" | "referrers" | "token" | "ping" | "other";
+
 /** What a request to a registry consists of. */
 export interface FetchInit {
   /** Only methods that change nothing: each request may be sent again. */
@@ -16,6 +29,8 @@ export interface FetchInit {
   readonly scope?: string;
   /** The longest answer in bytes, where it is a document to be read whole. */
   readonly documentLimitBytes?: number;
+  /** What it asks for, for the metrics. @default other */
+  readonly kind?: RequestKind;
   /** Ends the request; the layer that sets limits sets it. */
   readonly signal?: AbortSignal;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BUFFER_BYTES, LendingReader } from "../byte_stream.ts";
+import { passOn } from "../byte_stream.ts";
 import { ServiceError } from "../errors.ts";
 import { asUnavailable, type Fetch } from "./fetch.ts";
 
@@ -36,29 +36,13 @@ function watchBody(
   body: ReadableStream<Uint8Array>,
   watchdog: Watchdog,
 ): Response {
-  const reader = new LendingReader(body);
-  const watched = new ReadableStream({
-    type: "bytes",
-    async pull(controller): Promise<void> {
-      const request = controller.byobRequest;
-      try {
-        const view = request?.view ?? new Uint8Array(BUFFER_BYTES);
-        const { done, value } = await watchdog.guard(reader.read(view as Uint8Array<ArrayBuffer>));
-        if (done) controller.close();
-        if (request !== null && reader.fillsBuffers) {
-          request.respondWithNewView(value ?? new Uint8Array(0));
-        } else if (!done) controller.enqueue(value);
-        else request?.respond(0);
-      } catch (error) {
-        controller.error(asUnavailable(error));
-        // It may never answer, which is why it is given up.
-        reader.cancel(error).catch(() => {});
-      }
-    },
-    async cancel(reason): Promise<void> {
-      await reader.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
+  const watched = passOn(body, async (read) => {
+    try {
+      return await watchdog.guard(read);
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  });
   return new Response(watched, response);
 }
 

@@ -69,6 +69,7 @@ export async function requestToken(fetch: Fetch, request: TokenRequest): Promise
   const response = await fetch(url.href, {
     method: "GET",
     headers: authorization === undefined ? {} : { authorization },
+    kind: "token",
     documentLimitBytes: TOKEN_BODY_LIMIT_BYTES,
   });
   const action = `get a token from ${url.host}`;

@@ -37,6 +37,8 @@ export interface BlobsOptions {
   readonly maxBytes: number;
   /** Called before a blob has to go that something refers to: takes the references away. */
   readonly release: (sha256: string) => Promise<void>;
+  /** Told of each blob that has to go because there are too many bytes. @default nobody */
+  readonly onEviction?: (() => void) | undefined;
 }
 
 /** Takes the bytes of one blob into a file. */
@@ -283,6 +285,7 @@ export class Blobs {
       if (this.#bytes <= this.#options.maxBytes) return;
       if (this.#isFresh(sha256)) continue;
       log.info("Firmware has to go, the cache is full", { sha256 });
+      this.#options.onEviction?.();
       await this.remove(sha256);
     }
   }

@@ -45,6 +45,8 @@ export interface DiskStoreOptions {
   readonly maxBytes: number;
   /** The selection of devices that say nothing: it is kept, however many others there are. */
   readonly defaultSelection?: string;
+  /** Told of each content that has to go. @default nobody */
+  readonly onEviction?: (() => void) | undefined;
 }
 
 /** Keeps firmware over restarts. */
@@ -77,7 +79,7 @@ export class DiskStore implements Disposable {
    * @throws {ServiceError} `storage-failed` where it cannot be written, or another process has it.
    */
   static async open(options: DiskStoreOptions): Promise<DiskStore> {
-    const { directory, maxBytes } = options;
+    const { directory, maxBytes, onEviction } = options;
     const own = `${directory}/${OWN_FOLDER}`;
     return await storing(async () => {
       await Deno.mkdir(own, { recursive: true });
@@ -88,6 +90,7 @@ export class DiskStore implements Disposable {
           directory: `${own}/blobs`,
           drafts: `${own}/drafts`,
           maxBytes,
+          onEviction,
           release: (sha256) => store.#release(sha256),
         });
         return store;

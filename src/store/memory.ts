@@ -7,6 +7,14 @@
 
 import { LRUCache } from "lru-cache";
 
+/** Options of {@linkcode MemoryStore}. */
+export interface MemoryStoreOptions {
+  /** How many bytes are kept at most. */
+  readonly maxBytes: number;
+  /** Told of each content that has to go. @default nobody */
+  readonly onEviction?: (() => void) | undefined;
+}
+
 /** Keeps a bounded number of bytes; the firmware that was not asked for the longest goes first. */
 export class MemoryStore {
   /** Memory has no layouts that would want the layer beside the firmware. */
@@ -16,10 +24,17 @@ export class MemoryStore {
   /**
    * Holds nothing yet.
    *
-   * @param options How many bytes are kept at most.
+   * @param options How many bytes are kept, and who is told.
    */
-  constructor({ maxBytes }: { readonly maxBytes: number }) {
-    this.#contents = new LRUCache({ maxSize: maxBytes, sizeCalculation: ({ length }) => length });
+  constructor({ maxBytes, onEviction }: MemoryStoreOptions) {
+    this.#contents = new LRUCache({
+      maxSize: maxBytes,
+      sizeCalculation: ({ length }) => length,
+      // Not where the same content is set again.
+      dispose: (_bytes, _sha256, reason) => {
+        if (reason === "evict") onEviction?.();
+      },
+    });
   }
 
   /** How many bytes are kept. */

@@ -45,6 +45,7 @@ Deno.test("Downloads.send() sends all bytes, in larger chunks once it knows a fa
   assert.deepEqual(await new Response(body).bytes(), bytes);
   assert.deepEqual(reader.asked, [...Array(8).fill(SMALL), ...Array(4).fill(LARGE)]);
   assert.deepEqual([reader.closed, downloads.count], [1, 0]);
+  assert.equal(downloads.sentBytes, bytes.length);
 });
 
 Deno.test("Downloads.send() gives a slow reader small chunks", async () => {

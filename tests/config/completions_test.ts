@@ -7,7 +7,7 @@ import { run } from "../helpers/cache.ts";
 import { type DebianTool, debianTool } from "../helpers/debian.ts";
 
 const FLAGS = Object.keys(SETTINGS).map(flagOf);
-const COMMANDS = ["completions", "healthcheck"];
+const COMMANDS = ["check", "completions", "healthcheck"];
 
 /** Runs `test` in a folder with the shell's script, and a file to complete. */
 async function withScript(

@@ -25,3 +25,20 @@ Deno.test("each shell command in docs/deployment.md and docs/upgrading.md is one
     assert.ok(success, `${block}${stderr}`);
   }
 });
+
+Deno.test("docs/operations.md names every room that logs", async () => {
+  const operations = await Deno.readTextFile(join(REPOSITORY, "docs", "operations.md"));
+  const [row = ""] = /^\| `room` .*$/m.exec(operations) ?? [];
+  const { stdout } = await run("grep", {
+    args: ["-rhoP", 'logger\\("\\K[a-z]+(?="\\))', "main.ts", "src"],
+    cwd: REPOSITORY,
+  });
+  const rooms = new Set(stdout.trim().split("\n"));
+  assert.ok(rooms.size >= 5);
+  assert.deepEqual(
+    [...row.matchAll(/`(\w+)`/g)].map(([, name]) => name).slice(1).toSorted(),
+    [
+      ...rooms,
+    ].toSorted(),
+  );
+});

@@ -51,7 +51,7 @@ Deno.test("a wrong command ends with status 2 and one line that says what there 
       [["completions", "tcsh"], /'tcsh' .* Allowed choices are bash, zsh, fish/],
       [["completions"], /Missing required argument 'shell'/],
       [["healthcheck", "--listen-addr", "here"], /--listen-addr: "here" is not valid/],
-      [["health"], /want flags, or one of the commands healthcheck, completions/],
+      [["health"], /want flags, or one of the commands healthcheck, check, completions/],
     ] as const
   ) {
     const { code, stdout, stderr } = await runOtaflux({ args });

@@ -476,3 +476,22 @@ Deno.test("FirmwareManager.start() leaves a device alone whose check failed a mo
   await subject.manager.settled("witness");
   assert.deepEqual(subject.source.calls, CHECK, "of the witness, which comes after the device");
 });
+
+Deno.test("FirmwareManager.lastCheckSeconds() says when any device was confirmed last", async () => {
+  const bench = new ManagerBench("a");
+  assert.equal(bench.manager.lastCheckSeconds(), undefined);
+  for (const device of ["a", "b"]) {
+    bench.source.push(device, "1.0.0", orasArtifact(firmwareBytes(10, 1)));
+  }
+  await bench.manager.refresh("a");
+  bench.nowMs += 5000;
+  await bench.manager.refresh("b");
+  bench.nowMs += 2000;
+  assert.equal(bench.manager.lastCheckSeconds(), 2);
+  bench.source.failure = new ServiceError("source-unavailable", "Away");
+  await assert.rejects(bench.manager.refresh("a"));
+  assert.equal(bench.manager.lastCheckSeconds(), 2, "a check that fails is none");
+  assert.deepEqual(bench.observed.failures, ["source-unavailable"]);
+  await assert.rejects(bench.manager.refresh("a"));
+  assert.equal(bench.observed.failures.length, 1, "in a pause nothing is checked");
+});

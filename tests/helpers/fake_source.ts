@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ServiceError } from "../../src/errors.ts";
+import { type ErrorCode, ServiceError } from "../../src/errors.ts";
 import type {
   Firmware,
   FirmwareObserver,
@@ -180,6 +180,8 @@ export class Observed implements FirmwareObserver {
   readonly entryCounts: number[] = [];
   /** Whether the source answers, each time that it was told. */
   readonly states: boolean[] = [];
+  /** Why checks have failed. */
+  readonly failures: ErrorCode[] = [];
   /** Devices with what became of a verification, in their order. */
   readonly verifications: string[] = [];
 
@@ -201,6 +203,10 @@ export class Observed implements FirmwareObserver {
 
   sourceUp(isUp: boolean): void {
     this.states.push(isUp);
+  }
+
+  checkFailed(code: ErrorCode): void {
+    this.failures.push(code);
   }
 }
 

@@ -47,6 +47,9 @@ export const SUBJECT_LACKS_PRIVATE_WSS = SUBJECT_LACKS_ZSTD;
 /** `node:https` of that base runtime ends connections whose certificate it is not to verify. */
 export const SUBJECT_LACKS_UNVERIFIED_HTTPS = SUBJECT_LACKS_ZSTD;
 
+/** In an executable, whether there are traces was decided when it was made. */
+export const SUBJECT_LACKS_TRACES = Deno.env.get("OTAFLUX_SUBJECT") === "executable";
+
 /** Hours after its last use that an earlier build is kept: an executable is as large as Deno. */
 const KEPT_HOURS = 1;
 

@@ -46,7 +46,7 @@ export class WebhookBench {
       webhooks: {
         secret: undefined,
         repositoryPrefix: "factory",
-        observer: this.metrics,
+        observer: this.metrics.webhooks,
         events: {
           accept: (event) => {
             if (this.failure !== undefined) return Promise.reject(this.failure);

@@ -1,40 +1,38 @@
 import assert from "node:assert/strict";
 import { Metrics } from "../../src/metrics/metrics.ts";
 
-Deno.test("Metrics exposes exactly the series that dashboards know", async () => {
-  const text = await new Metrics().expose();
-  const types = [...text.matchAll(/^# TYPE (.*)$/gm)].map(([, type]) => type);
-  assert.deepEqual(types, [
-    "firmware_cache_hit_total counter",
-    "firmware_cache_miss_total counter",
-    "firmware_cache_entries gauge",
-    "firmware_signature_verifications_total counter",
-    "registry_up gauge",
-    "firmware_stale_seconds gauge",
-    "firmware_device_polls_total counter",
-    "firmware_downloads_in_progress gauge",
-    "firmware_downloads_refused_total counter",
-    "mqtt_connected gauge",
-    "mqtt_published_total counter",
-    "mqtt_pending gauge",
-    "http_requests_total counter",
-    "http_request_duration_seconds histogram",
-    "webhooks_total counter",
-  ]);
-  const helps = [...text.matchAll(/^# HELP \S+ \S.*\.$/gm)];
-  assert.equal(helps.length, types.length);
+Deno.test("Metrics has the series of the Rust OtaFlux, whose dashboards go on working", () => {
+  const names = new Metrics().describe().map(({ name, type }) => `${name} ${type}`);
+  for (
+    const name of [
+      "firmware_cache_hit_total counter",
+      "firmware_cache_miss_total counter",
+      "firmware_cache_entries gauge",
+      "http_requests_total counter",
+      "http_request_duration_seconds histogram",
+    ]
+  ) assert.ok(names.includes(name), name);
+});
+
+Deno.test("Metrics says of each series in a sentence what it is, and names its unit", () => {
+  for (const { name, type, help } of new Metrics().describe()) {
+    assert.match(help, /^\S.*\.$/, name);
+    assert.equal(name.endsWith("_total"), type === "counter", name);
+    // Prometheus's base units alone, see its "Metric and label naming".
+    assert.doesNotMatch(name, /milliseconds|_ms\b|_kb\b|_mb\b|percent/, name);
+  }
 });
 
 Deno.test("Metrics counts hits and misses by device, and says how many entries there are now", async () => {
   const metrics = new Metrics();
-  metrics.hit("a/b");
-  metrics.hit("a/b");
-  metrics.hit("c");
-  metrics.miss("c");
-  metrics.entries(7);
-  metrics.entries(2);
+  metrics.firmware.hit("a/b");
+  metrics.firmware.hit("a/b");
+  metrics.firmware.hit("c");
+  metrics.firmware.miss("c");
+  metrics.firmware.entries(7);
+  metrics.firmware.entries(2);
   const lines = (await metrics.expose()).split("\n");
-  const series = lines.filter((line) => line.startsWith("firmware_cache_"));
+  const series = lines.filter((line) => /^firmware_cache_(?:hit|miss|entries)/.test(line));
   assert.deepEqual(series, [
     `firmware_cache_hit_total{device_id="a/b"} 2`,
     `firmware_cache_hit_total{device_id="c"} 1`,
@@ -45,9 +43,9 @@ Deno.test("Metrics counts hits and misses by device, and says how many entries t
 
 Deno.test("Metrics counts verifications by device and result", async () => {
   const metrics = new Metrics();
-  metrics.verified("a/b", "valid");
-  metrics.verified("a/b", "invalid");
-  metrics.verified("a/b", "invalid");
+  metrics.firmware.verified("a/b", "valid");
+  metrics.firmware.verified("a/b", "invalid");
+  metrics.firmware.verified("a/b", "invalid");
   const lines = (await metrics.expose()).split("\n");
   assert.deepEqual(lines.filter((line) => line.startsWith("firmware_signature")), [
     'firmware_signature_verifications_total{device_id="a/b",result="valid"} 1',
@@ -58,7 +56,7 @@ Deno.test("Metrics counts verifications by device and result", async () => {
 Deno.test("Metrics says whether the registry answers", async () => {
   const metrics = new Metrics();
   for (const isUp of [true, false, true]) {
-    metrics.sourceUp(isUp);
+    metrics.firmware.sourceUp(isUp);
     const lines = (await metrics.expose()).split("\n");
     assert(lines.includes(`registry_up ${isUp ? 1 : 0}`));
   }
@@ -70,7 +68,7 @@ Deno.test("Metrics reads each time how stale devices are, and drops those that a
     (await metrics.expose()).split("\n").filter((line) => line.startsWith("firmware_stale"));
   assert.deepEqual(await series(), []);
   const stale = new Map([["a/b", 0], ["c", 12.5]]);
-  metrics.observeStaleness(() => stale);
+  metrics.firmware.observe({ staleness: () => stale, lastCheckSeconds: () => undefined });
   assert.deepEqual(await series(), [
     `firmware_stale_seconds{device_id="a/b"} 0`,
     `firmware_stale_seconds{device_id="c"} 12.5`,
@@ -88,11 +86,11 @@ Deno.test("Metrics reads each time how many downloads are under way, and counts 
     "firmware_downloads_in_progress 0",
     "firmware_downloads_refused_total 0",
   ]);
-  let underWay = 2;
-  metrics.observeDownloads(() => underWay);
-  metrics.downloadRefused();
+  const underWay = { count: 2, sentBytes: 0 };
+  metrics.downloads.observe(underWay);
+  metrics.downloads.refused();
   assert.equal((await series())[0], "firmware_downloads_in_progress 2");
-  underWay = 1;
+  underWay.count = 1;
   assert.deepEqual(await series(), [
     "firmware_downloads_in_progress 1",
     "firmware_downloads_refused_total 1",
@@ -101,11 +99,11 @@ Deno.test("Metrics reads each time how many downloads are under way, and counts 
 
 Deno.test("Metrics says how it stands with the broker", async () => {
   const metrics = new Metrics();
-  metrics.mqttConnected(true);
-  metrics.mqttPending(3);
-  metrics.mqttPublished("confirmed");
-  metrics.mqttPublished("confirmed");
-  metrics.mqttPublished("failed");
+  metrics.mqtt.mqttConnected(true);
+  metrics.mqtt.mqttPending(3);
+  metrics.mqtt.mqttPublished("confirmed");
+  metrics.mqtt.mqttPublished("confirmed");
+  metrics.mqtt.mqttPublished("failed");
   const series = async (): Promise<readonly string[]> =>
     (await metrics.expose()).split("\n").filter((line) => line.startsWith("mqtt_"));
   assert.deepEqual(await series(), [
@@ -114,16 +112,16 @@ Deno.test("Metrics says how it stands with the broker", async () => {
     `mqtt_published_total{result="failed"} 1`,
     "mqtt_pending 3",
   ]);
-  metrics.mqttConnected(false);
+  metrics.mqtt.mqttConnected(false);
   assert.equal((await series())[0], "mqtt_connected 0");
 });
 
 Deno.test("Metrics counts and times requests by method, path and status", async () => {
   const metrics = new Metrics();
   const labels = { method: "GET", path: "/version", status: 200 };
-  metrics.request(labels, 0.004);
-  metrics.request(labels, 0.3);
-  metrics.request({ ...labels, status: 404 }, 20);
+  metrics.requests.request(labels, 0.004);
+  metrics.requests.request(labels, 0.3);
+  metrics.requests.request({ ...labels, status: 404 }, 20);
   const lines = (await metrics.expose()).split("\n");
   const own = `method="GET",path="/version",status="200"`;
   assert(lines.includes(`http_requests_total{${own}} 2`));
@@ -151,14 +149,27 @@ Deno.test("Metrics counts and times requests by method, path and status", async 
 
 Deno.test("Metrics of one service are not those of another", async () => {
   const [one, other] = [new Metrics(), new Metrics()];
-  one.hit("a");
+  one.firmware.hit("a");
   assert.doesNotMatch(await other.expose(), /device_id/);
+});
+
+Deno.test("Metrics describes each series that it exposes, with its labels", async () => {
+  const metrics = new Metrics();
+  const text = await metrics.expose();
+  const described = metrics.describe();
+  assert.deepEqual(
+    described.map(({ name, type, help }) => [name, type, help]),
+    [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (.*)$/gm)]
+      .map(([, name, help, type]) => [name, type, help]),
+  );
+  const requests = described.find(({ name }) => name === "http_requests_total");
+  assert.deepEqual(requests?.labels, ["method", "path", "status"]);
 });
 
 Deno.test("Metrics counts polls by device and version, a bounded number of them", async () => {
   const metrics = new Metrics();
   const poll = (running: string, offered = "2.0.0"): void =>
-    metrics.polled("a/b", { running, offered });
+    metrics.fleet.polled("a/b", { running, offered });
   poll("1.0.0");
   poll("v1.0.0");
   poll("nonsense");

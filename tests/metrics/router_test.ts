@@ -5,7 +5,7 @@ import { createMetricsRouter } from "../../src/metrics/router.ts";
 
 Deno.test("createMetricsRouter() answers GET /metrics in Prometheus's text format", async () => {
   const metrics = new Metrics();
-  metrics.entries(3);
+  metrics.firmware.entries(3);
   const response = await createMetricsRouter(metrics).request("/metrics");
   assert.equal(response.status, 200);
   assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
@@ -16,7 +16,7 @@ Deno.test("createMetricsRouter() answers with what was counted until then", asyn
   const metrics = new Metrics();
   const router = createMetricsRouter(metrics);
   for (const count of [1, 2]) {
-    metrics.hit("esp32");
+    metrics.firmware.hit("esp32");
     const text = await (await router.request("/metrics")).text();
     assert(text.includes(`firmware_cache_hit_total{device_id="esp32"} ${count}\n`));
   }
@@ -24,9 +24,12 @@ Deno.test("createMetricsRouter() answers with what was counted until then", asyn
 
 Deno.test("createMetricsRouter() tells HEAD the length, and other methods what is allowed", async () => {
   const router = createMetricsRouter(new Metrics());
-  const body = await (await router.request("/metrics")).bytes();
+  const get = await router.request("/metrics");
+  const { length } = await get.bytes();
+  assert.equal(get.headers.get("content-length"), String(length));
   const head = await router.request("/metrics", { method: "HEAD" });
-  assert.equal(head.headers.get("content-length"), String(body.length));
+  // The process's own numbers have more digits, or fewer, the next moment.
+  assert.ok(Math.abs(Number(head.headers.get("content-length")) - length) < 100);
   const post = await router.request("/metrics", { method: "POST" });
   assert.deepEqual([post.status, post.headers.get("allow")], [405, "GET, HEAD"]);
 });

@@ -51,6 +51,7 @@ Deno.test("requestToken() asks for each scope at the realm", async () => {
     "repository:c:pull",
   ]);
   assert.deepEqual(asked?.init, {
+    kind: "token",
     method: "GET",
     headers: { authorization: BASIC },
     documentLimitBytes: 64 * 1024,

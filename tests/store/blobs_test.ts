@@ -12,6 +12,7 @@ const three = firmwareBytes(1000, 3);
 async function withBlobs(
   maxBytes: number,
   test: (blobs: Blobs, released: readonly string[], folder: string) => Promise<void>,
+  onEviction?: () => void,
 ): Promise<void> {
   await withFolder(async (folder) => {
     const released: string[] = [];
@@ -19,6 +20,7 @@ async function withBlobs(
       directory: `${folder}/blobs`,
       drafts: `${folder}/drafts`,
       maxBytes,
+      onEviction,
       release: (sha256) => {
         released.push(sha256);
         return Promise.resolve();
@@ -91,3 +93,15 @@ Deno.test("Blobs forget a file that somebody has removed", () =>
     assert.equal(await blobs.open(sha256), undefined);
     assert.equal(blobs.bytes, 0);
   }));
+
+Deno.test("Blobs tell of what has to go for room, and not of what was changed", async () => {
+  let evictions = 0;
+  await withBlobs(2500, async (blobs) => {
+    await put(blobs, one);
+    await Deno.writeFile(blobs.path(sha256Of(one)), firmwareBytes(999, 9));
+    assert.equal(await blobs.open(sha256Of(one)), undefined);
+    assert.equal(evictions, 0);
+    for (const bytes of [one, two, three]) await blobs.settle([await put(blobs, bytes)]);
+    assert.equal(evictions, 1);
+  }, () => evictions++);
+});

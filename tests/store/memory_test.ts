@@ -26,14 +26,18 @@ Deno.test("MemoryStore holds equal content once", async () => {
 });
 
 Deno.test("MemoryStore lets go what was not used the longest", async () => {
-  const store = new MemoryStore({ maxBytes: 2500 });
+  let evictions = 0;
+  const store = new MemoryStore({ maxBytes: 2500, onEviction: () => evictions++ });
   await put(store, one);
   await put(store, two);
+  await put(store, one);
+  assert.equal(evictions, 0);
   const held = await store.open(sha256Of(one));
   await put(store, three);
   assert.equal(await store.open(sha256Of(two)), undefined);
   assert.deepEqual(held && await bytesOf(held), one);
   assert.equal(store.bytes, 2000);
+  assert.equal(evictions, 1);
 });
 
 Deno.test("MemoryStore writes nothing down", async () => {

@@ -1,0 +1,130 @@
+/**
+ * What to try next when a check has failed, in a person's words.
+ *
+ * @module
+ */
+
+import { describeError, type ErrorCode, type ServiceError } from "../errors.ts";
+
+/** What is known of where firmware is looked for. */
+export interface Place {
+  /** The registry's address or the folder's path, for people. */
+  readonly name: string;
+  /** What kind of source it is. */
+  readonly kind: "registry" | "layout";
+  /** The repository's full name. */
+  readonly repository: string;
+  /** Whether a user or a password is configured. */
+  readonly hasCredentials: boolean;
+}
+
+/** How far a check has come. */
+export interface Progress {
+  /** All tags; undefined before they were listed. */
+  tags: readonly string[] | undefined;
+  /** Whether any of them was chosen. */
+  hasChosen: boolean;
+}
+
+type Advice = (error: ServiceError, place: Place, progress: Progress) => string;
+
+/** What a network failure says, in the words of the runtime, and what it means. */
+const NETWORK: readonly (readonly [words: RegExp, advice: string])[] = [
+  [
+    /InvalidContentType|corrupt message|record overflow|wrong version number/i,
+    "Something answers there, but does not speak TLS: if the registry speaks http, begin " +
+    "--registry-url with http:// or give --registry-insecure",
+  ],
+  [
+    /certificate|UnknownIssuer|NotValidForName/i,
+    "The registry's certificate is not trusted: name the authority that signed it with " +
+    "--registry-ca-cert-path, and use the name that the certificate is for",
+  ],
+  [
+    /dns|lookup|resolve/i,
+    "This machine does not know the registry's name: look for a typing error in --registry-url, and " +
+    "at the DNS server of this machine",
+  ],
+  [
+    /refused/i,
+    "Nobody listens there: does the registry run, and are host and port of --registry-url right?",
+  ],
+  [
+    /answered (?:408|429|5\d\d)/,
+    "The registry is overloaded or fails: look at its log, and try again later",
+  ],
+];
+
+/** Only the codes that a check can end with; in what cannot be told, the manual is the advice. */
+const ADVICE: Partial<Readonly<Record<ErrorCode, Advice>>> = {
+  "device-invalid": () =>
+    "A device's id is part of a repository's name: lower-case letters and digits, parted by . _ - or /",
+  "firmware-unknown": adviseUnknown,
+  "selection-unmatched": () =>
+    "There are versions, but none that devices are to get by default: look at the tags above, and at " +
+    "--default-constraint and --prerelease",
+  "artifact-invalid": adviseArtifact,
+  "signature-invalid": (_error, { repository }) =>
+    `Sign the firmware that the version names, by its digest: cosign sign --key cosign.key ` +
+    `REGISTRY/${repository}@sha256:…, and look whether --cosign-pub-key-path is the key's other ` +
+    "half; docs/signing.md says which signatures count",
+  "source-unavailable": (error) => {
+    const reason = describeError(error);
+    return NETWORK.find(([words]) => words.test(reason))?.[1] ??
+      "Look at --registry-url, and whether a firewall or a proxy lies between";
+  },
+  "source-timeout": () =>
+    "Something takes the connection and does not answer: look for a firewall or a proxy between, " +
+    "and at host and port of --registry-url; a slow registry gets more time by --registry-timeout",
+  "source-refused": (_error, { repository, hasCredentials }) =>
+    hasCredentials
+      ? `Are --registry-username and its password right, and may this user pull from ` +
+        `${repository}? Some registries answer so where there is no such repository, too`
+      : "The registry wants to know who asks: give --registry-username and --registry-password-file",
+  "source-invalid": (_error, { kind }) =>
+    kind === "layout"
+      ? "The folder holds no image layout that can be read: make it with oras or skopeo"
+      : "What answers there is not a registry, or another protocol: --registry-url is the registry's " +
+        "address without /v2/ or a repository, with https:// where it speaks TLS",
+};
+
+/**
+ * Says what to try next.
+ *
+ * @param error What a check ended with.
+ * @param place Where it looked.
+ * @param progress How far it came.
+ * @returns One sentence or two, without full stop.
+ */
+export function advise(error: ServiceError, place: Place, progress: Progress): string {
+  return ADVICE[error.code]?.(error, place, progress) ??
+    "docs/operations.md says what each state means";
+}
+
+function adviseUnknown(_error: ServiceError, place: Place, progress: Progress): string {
+  const { repository, kind, name } = place;
+  const push = kind === "layout"
+    ? `oras push --oci-layout ${name}/${repository}:1.0.0 firmware.bin`
+    : `oras push ${name.replace(/^https?:\/\//, "")}/${repository}:1.0.0 firmware.bin`;
+  if (progress.tags === undefined) {
+    return `There is no repository ${repository}: are the device's id and --repository-prefix ` +
+      `right? If nothing was pushed yet: ${push}`;
+  }
+  if (progress.tags.length === 0) return `The repository is empty, push a firmware: ${push}`;
+  if (!progress.hasChosen) {
+    return `No tag is a semantic version such as 1.2.3 or v1.2.3: push under one: ${push}`;
+  }
+  return `The tags that are versions have lost their manifests: push again: ${push}`;
+}
+
+function adviseArtifact(error: ServiceError, { repository }: Place): string {
+  if (/want \d+ at most$/.test(error.message)) {
+    return "Is it the right file? If it is, allow more by --max-firmware-size";
+  }
+  if (/digest|bytes/.test(error.message)) {
+    return "What the registry delivers is not what was pushed: push again under a higher version; if " +
+      "it stays, look at the registry's storage and at proxies between";
+  }
+  return `Push the file itself, oras push …/${repository}:VERSION firmware.bin, or an image with one ` +
+    "file; docs/firmware.md says what an artifact may look like";
+}

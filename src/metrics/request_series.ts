@@ -1,0 +1,58 @@
+/**
+ * The series of HTTP requests.
+ *
+ * @module
+ */
+
+import { Counter, Histogram, type Registry } from "prom-client";
+
+/** Seconds; the Rust OtaFlux has the same, so that its dashboards go on working. */
+const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Labels of a request. All three come from closed sets. */
+export interface RequestLabels {
+  /** An HTTP method, or `other`. */
+  readonly method: string;
+  /** A route's pattern, or `other`. */
+  readonly path: string;
+  /** The answer's status. */
+  readonly status: number;
+}
+
+/** Counts and times requests of devices and registries. */
+export class RequestSeries {
+  readonly #requests: Counter<keyof RequestLabels>;
+  readonly #durations: Histogram<keyof RequestLabels>;
+
+  /**
+   * Adds the series.
+   *
+   * @param registry All series.
+   */
+  constructor(registry: Registry) {
+    const common = { labelNames: ["method", "path", "status"] as const, registers: [registry] };
+    this.#requests = new Counter({
+      ...common,
+      name: "http_requests_total",
+      help: "HTTP requests of devices and registries.",
+    });
+    this.#durations = new Histogram({
+      ...common,
+      name: "http_request_duration_seconds",
+      help: "Time from a request to the head of its answer, in seconds.",
+      buckets: DURATION_BUCKETS_SECONDS,
+    });
+  }
+
+  /**
+   * Counts and times a request.
+   *
+   * @param labels What was asked and answered.
+   * @param seconds How long it took to the head of the answer.
+   */
+  request({ method, path, status }: RequestLabels, seconds: number): void {
+    const labels = { method, path, status: String(status) };
+    this.#requests.inc(labels);
+    this.#durations.observe(labels, seconds);
+  }
+}
