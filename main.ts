@@ -131,7 +131,12 @@ async function main(): Promise<void> {
     manager,
     downloads,
     announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
-    fleet: metrics.fleet,
+    fleet: {
+      polled: (device, versions) => {
+        metrics.fleet.polled(device, versions);
+        notifier?.polled(device, versions);
+      },
+    },
     corsOrigins: config.corsOrigins,
     observe: trackRequests(metrics),
     webhooks: {

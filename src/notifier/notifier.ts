@@ -10,6 +10,7 @@ import { describeError, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import type { Broker, BrokerSession, IncomingMessage } from "./broker.ts";
 import { discoveryOf } from "./home_assistant.ts";
+import { InstalledVersions } from "./installed.ts";
 import {
   type AnnouncedFirmware,
   type AnnouncedName,
@@ -68,11 +69,6 @@ export interface MqttNotifierOptions {
   readonly publicUrl?: string | undefined;
   /** Below what Home Assistant finds devices; without, it is told nothing. */
   readonly homeAssistantPrefix?: string | undefined;
-  /**
-   * Which version a device runs, where that is known; read whenever the device is announced, and
-   * only for Home Assistant.
-   */
-  readonly installedVersion?: (device: string) => string | undefined;
   /** A steady clock in milliseconds. @default performance.now */
   readonly now?: () => number;
   /** Waits, until it is told to stop. @default a timer */
@@ -108,8 +104,11 @@ export class MqttNotifier {
   readonly #published = new LRUCache<string, { name: AnnouncedName; atMs: number }>({
     max: KNOWN_DEVICES,
   });
-  /** The devices that Home Assistant was told of. */
-  readonly #discovered = new LRUCache<string, true>({ max: KNOWN_DEVICES });
+  /** The devices that Home Assistant was told of, and whether it looks for what they run. */
+  readonly #discovered = new LRUCache<string, { readonly knowsInstalled: boolean }>({
+    max: KNOWN_DEVICES,
+  });
+  readonly #installed: InstalledVersions;
   /** Devices that are being published. */
   readonly #delivering = new Map<string, Promise<void>>();
   #session: BrokerSession | undefined;
@@ -123,6 +122,7 @@ export class MqttNotifier {
     this.#topics = new Topics(options.topic);
     this.#now = options.now ?? (() => performance.now());
     this.#pause = options.pause ?? timer;
+    this.#installed = new InstalledVersions(this.#now);
     this.#replicas = new Replicas({
       check: (device) => this.#check(device),
       pause: (ms) => this.#pause(ms, this.#closing.signal),
@@ -188,6 +188,21 @@ export class MqttNotifier {
       isConfirmed,
       replaces: isConfirmed ? seen : undefined,
     });
+  }
+
+  /**
+   * Tells Home Assistant which version a device says that it runs, where that is news.
+   *
+   * @param device A device that the source knows.
+   * @param versions What it says: any text.
+   */
+  polled(device: string, { running }: { readonly running: string }): void {
+    if (this.#options.homeAssistantPrefix === undefined) return;
+    const session = this.#session;
+    const version = this.#installed.note(device, running);
+    // Whoever comes while the broker is away says it again.
+    if (version === undefined || session === undefined || !this.#isReady) return;
+    void this.#try(() => this.#limit(() => this.#tellInstalled(session, device)));
   }
 
   /**
@@ -383,16 +398,26 @@ export class MqttNotifier {
   }
 
   async #discover(session: BrokerSession, device: string): Promise<void> {
-    const { homeAssistantPrefix: prefix = "", installedVersion } = this.#options;
-    const knowsInstalled = installedVersion !== undefined;
+    const { homeAssistantPrefix: prefix = "" } = this.#options;
+    const installed = this.#installed.take(device);
+    const knowsInstalled = installed !== undefined;
     const { topic, payload } = discoveryOf(device, {
       prefix,
       topics: this.#topics,
       knowsInstalled,
     });
     await session.publish(topic, payload);
-    this.#discovered.set(device, true);
-    const installed = installedVersion?.(device);
+    this.#discovered.set(device, { knowsInstalled });
+    if (installed !== undefined) {
+      await session.publish(this.#topics.installedOf(device), installed);
+    }
+  }
+
+  async #tellInstalled(session: BrokerSession, device: string): Promise<void> {
+    if (this.#discovered.get(device)?.knowsInstalled !== true) {
+      return await this.#discover(session, device);
+    }
+    const installed = this.#installed.take(device);
     if (installed !== undefined) {
       await session.publish(this.#topics.installedOf(device), installed);
     }

@@ -419,8 +419,10 @@ withBroker(
       await told(subscriber, "garden/pump", "1.0.0");
     }
     for (const version of ["1.1.0", "1.0.5", "2.0.0"]) {
+      // It is there before: who has listed the tags a moment ago must not fall back any further.
+      if (version === "1.1.0") push(registry, "garden/pump", "1.0.5");
       if (version === "1.0.5") registry.deleteTag("garden/pump", "1.1.0");
-      push(registry, "garden/pump", version);
+      else push(registry, "garden/pump", version);
       await told(subscriber, "garden/pump", version);
       for (const replica of replicas) {
         await replica.logged("Fetched firmware", { device: "garden/pump", version });
@@ -479,4 +481,13 @@ withBroker("Home Assistant finds an entity for each device", async (setup) => {
     device: { identifiers: [id], name: "garden/pump_2" },
     origin: { name: "OtaFlux" },
   });
+
+  // What the device says that it runs makes the entity complete.
+  await (await fetch(`${otaflux.origin}/version?device=garden/pump_2&current=0.9.0`)).text();
+  const installed = await subscriber.received(({ topic }) =>
+    topic === "ota/$installed/garden/pump_2"
+  );
+  assert.deepEqual([installed.payload, installed.qos], ["0.9.0", 1]);
+  const entities = subscriber.messages.filter(({ topic }) => topic.endsWith("/config"));
+  assert.equal(JSON.parse(entities.at(-1)?.payload ?? "").state_topic, installed.topic);
 });

@@ -366,12 +366,11 @@ Deno.test("MqttNotifier publishes at its end what is under way", async () => {
 });
 
 Deno.test("MqttNotifier tells Home Assistant once of each device, and which version it runs", async () => {
-  const bench = await Bench.start({
-    homeAssistantPrefix: "ha",
-    installedVersion: (device) => device === "pump" ? "0.9.0" : undefined,
-  });
+  const bench = await Bench.start({ homeAssistantPrefix: "ha" });
   retain(bench, V1);
   await bench.connect();
+  bench.notifier.polled("pump", { running: "0.9.0" });
+  await bench.idle();
   for (const firmware of [V1, V2]) {
     await bench.notifier.announce("pump", firmware);
     await bench.idle();
