@@ -196,13 +196,17 @@ async function listeningPorts(): Promise<readonly number[]> {
 Deno.test("TlsServer answers nobody who comes to the server behind it", {
   ignore: Deno.build.os !== "linux",
 }, async () => {
-  const before = await listeningPorts();
   await using bench = await Bench.start();
-  const added = (await listeningPorts()).filter((port) => !before.includes(port));
-  const [inner, ...others] = added.filter((port) => port !== bench.server.addr.port);
-  assert(inner !== undefined && others.length === 0, `${added}`);
   using client = bench.client();
-  const response = await fetch(`https://localhost:${inner}`, { client });
-  assert.equal(response.status, 403);
-  assert.equal(await response.text(), "");
+  const answers: [number, string][] = [];
+  for (const port of await listeningPorts()) {
+    if (port === bench.server.addr.port) continue;
+    try {
+      const response = await fetch(`https://localhost:${port}`, { client });
+      answers.push([response.status, await response.text()]);
+    } catch {
+      // Of another test: nobody else has a certificate of this bench's own authority.
+    }
+  }
+  assert.deepEqual(answers, [[403, ""]]);
 });
