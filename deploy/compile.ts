@@ -106,6 +106,8 @@ interface Making {
   readonly out: string;
   /** A file of variables that it brings along. */
   readonly environment: string;
+  /** The base runtime's file. @default `DENORT_BIN`, else it is downloaded */
+  readonly baseRuntime?: string | undefined;
 }
 
 /**
@@ -118,7 +120,7 @@ interface Making {
  */
 export async function makeExecutable(
   target: string,
-  { out, environment }: Making,
+  { out, environment, baseRuntime = Deno.env.get("DENORT_BIN") }: Making,
 ): Promise<string> {
   const path = join(out, `otaflux-${meta.version}-linux-${target}`);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -129,7 +131,7 @@ export async function makeExecutable(
       "compile", "--frozen", "--bundle", "--minify", ...serviceFlags(), `--env-file=${environment}`,
       "--target", TARGETS[target] ?? target, "--output", path, "main.ts",
     ],
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...(baseRuntime && { DENORT_BIN: baseRuntime }) },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -138,10 +140,9 @@ export async function makeExecutable(
   const reason = new TextDecoder().decode(stderr).trim();
   // The step of deno compile in which it downloads, or reads, the base runtime.
   if (reason.includes("Setting up base binary") || reason.includes("Could not find denort")) {
-    const own = Deno.env.get("DENORT_BIN");
     throw new CompileError(
-      own
-        ? `DENORT_BIN is "${own}", but there is no such file: set it to the base runtime ` +
+      baseRuntime
+        ? `DENORT_BIN is "${baseRuntime}", but there is no such file: set it to the base runtime ` +
           `(denort) of Deno ${Deno.version.deno}`
         : `Cannot download the base runtime of Deno ${Deno.version.deno} for ${target}: set ` +
           `DENORT_BIN to its file (denort of the same version and architecture)`,

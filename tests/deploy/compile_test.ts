@@ -66,35 +66,32 @@ Deno.test("deno task compile makes nothing of a base runtime that is not Deno's"
 Deno.test("makeExecutable() bakes in the service's permissions, the commit, and no more", {
   ignore: Deno.build.os !== "linux",
 }, async () => {
-  const before = Deno.env.get("DENORT_BIN");
-  // Any program will do: what Deno adds to it is read here as Deno's own runtime would.
-  Deno.env.set("DENORT_BIN", "/bin/true");
-  try {
-    await withFolder(async (out) => {
-      const environment = join(out, "commit.env");
-      await Deno.writeTextFile(environment, "OTAFLUX_COMMIT=fedcba987654\n");
-      const path = await makeExecutable(Deno.build.arch, { out, environment });
-      const metadata = metadataOf(await Deno.readFile(path));
-      assert.deepEqual(metadata.env_vars_from_env_file, { OTAFLUX_COMMIT: "fedcba987654" });
-      // Deno by itself allows some hosts to import from: the denial is what counts.
-      const { allow_env: variables, allow_import: _, ...permissions } = metadata.permissions;
-      const granted = Object.entries(permissions).filter(([, value]) => value !== null);
-      // An empty list stands for everything of its kind.
-      assert.deepEqual(Object.fromEntries(granted), {
-        allow_net: [],
-        allow_read: [],
-        allow_write: [],
-        deny_import: [],
-        // What libraries ask for and are told that it is not there.
-        ignore_env: ["DEBUG", "READABLE_STREAM", "WS_NO_BUFFER_UTIL", "WS_NO_UTF_8_VALIDATE"],
-        prompt: false,
-      });
-      assert.ok(Array.isArray(variables) && variables.includes("REGISTRY_URL"));
+  await withFolder(async (out) => {
+    const environment = join(out, "commit.env");
+    await Deno.writeTextFile(environment, "OTAFLUX_COMMIT=fedcba987654\n");
+    const path = await makeExecutable(Deno.build.arch, {
+      out,
+      environment,
+      // Any program will do: what Deno adds to it is read here as Deno's own runtime would.
+      baseRuntime: "/bin/true",
     });
-  } finally {
-    if (before === undefined) Deno.env.delete("DENORT_BIN");
-    else Deno.env.set("DENORT_BIN", before);
-  }
+    const metadata = metadataOf(await Deno.readFile(path));
+    assert.deepEqual(metadata.env_vars_from_env_file, { OTAFLUX_COMMIT: "fedcba987654" });
+    // Deno by itself allows some hosts to import from: the denial is what counts.
+    const { allow_env: variables, allow_import: _, ...permissions } = metadata.permissions;
+    const granted = Object.entries(permissions).filter(([, value]) => value !== null);
+    // An empty list stands for everything of its kind.
+    assert.deepEqual(Object.fromEntries(granted), {
+      allow_net: [],
+      allow_read: [],
+      allow_write: [],
+      deny_import: [],
+      // What libraries ask for and are told that it is not there.
+      ignore_env: ["DEBUG", "READABLE_STREAM", "WS_NO_BUFFER_UTIL", "WS_NO_UTF_8_VALIDATE"],
+      prompt: false,
+    });
+    assert.ok(Array.isArray(variables) && variables.includes("REGISTRY_URL"));
+  });
 });
 
 Deno.test("deno task compile says which targets there are", async () => {
