@@ -5,10 +5,8 @@
  */
 
 import { join } from "node:path";
-import { serviceFlags } from "../deploy/compile.ts";
 import { freePort } from "../tests/helpers/free_port.ts";
-
-const REPOSITORY = join(import.meta.dirname ?? ".", "..");
+import { subjectCommand } from "../tests/helpers/subject.ts";
 
 /** A process that listens on a port of the loopback interface. */
 export interface Served extends AsyncDisposable {
@@ -16,20 +14,27 @@ export interface Served extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Starts the service out of its bundle and waits until it answers. */
-export async function startOtaflux(args: readonly string[]): Promise<Served> {
+/**
+ * Starts the service, as `OTAFLUX_SUBJECT` says, and waits until it answers.
+ *
+ * @param options What is asked first. @default `/health`
+ */
+export async function startOtaflux(
+  args: readonly string[],
+  { path = "/health" }: { readonly path?: string } = {},
+): Promise<Served> {
   const port = freePort();
-  const process = new Deno.Command(Deno.execPath(), {
+  const subject = await subjectCommand();
+  const process = new Deno.Command(subject.command, {
     args: [
-      ...["run", "--quiet", ...serviceFlags(), "main.ts", "--listen-addr", `127.0.0.1:${port}`],
+      ...[...subject.args, "--listen-addr", `127.0.0.1:${port}`],
       ...["--metrics-listen-addr", "127.0.0.1:0", "--log-level", "error", ...args],
     ],
-    cwd: REPOSITORY,
     stdin: "null",
     stdout: "null",
     stderr: "inherit",
   }).spawn();
-  return await serving(process, port, "/health");
+  return await serving(process, port, path);
 }
 
 /** Starts nginx on the files of a folder, with one worker as the service has one thread. */
@@ -62,7 +67,7 @@ async function serving(process: Deno.ChildProcess, port: number, path: string): 
       await (await fetch(`http://127.0.0.1:${port}${path}`)).body?.cancel();
       break;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
   return {
