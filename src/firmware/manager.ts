@@ -5,8 +5,7 @@
  * @module
  */
 
-import { isServiceError, ServiceError } from "../errors.ts";
-import { logger } from "../log.ts";
+import { isServiceError } from "../errors.ts";
 import { repositoryOf } from "../repository.ts";
 import { deviceOfKey, type Question, type Selection } from "../selection.ts";
 import { Allowance } from "./allowance.ts";
@@ -26,13 +25,12 @@ import type {
 import { SourceGate } from "./gate.ts";
 import { KnownFirmware } from "./known.ts";
 import { FirmwareLookup } from "./lookup.ts";
+import { FirmwareOpener } from "./opener.ts";
 import { QueryKeys } from "./query_keys.ts";
 import { Refresher } from "./refresher.ts";
 import { NOTHING_THERE } from "./refusals.ts";
 import { FirmwareRestorer } from "./restorer.ts";
 import { deviceStatuses, failureOf, type FirmwareStatus } from "./status.ts";
-
-const log = logger("firmware");
 
 /** Options of {@linkcode FirmwareManager}. */
 export interface FirmwareManagerOptions {
@@ -80,9 +78,9 @@ export class FirmwareManager {
   readonly #known: KnownFirmware;
   readonly #checks: FirmwareChecks;
   readonly #restorer: FirmwareRestorer;
+  readonly #opener: FirmwareOpener;
   readonly #refresher: Refresher;
   readonly #allowance: Allowance;
-  #fetchedAgain: { count: number; lastMs: number | undefined } = { count: 0, lastMs: undefined };
 
   /**
    * Knows no firmware yet.
@@ -91,19 +89,29 @@ export class FirmwareManager {
    */
   constructor(options: FirmwareManagerOptions) {
     const { now = () => performance.now(), random = Math.random } = options;
-    const { refreshIntervalMs: intervalMs, trackForMs } = options;
     this.#options = options;
     this.#now = now;
     const keys = this.#keys = new QueryKeys(options.defaults ?? {});
     const gate = this.#gate = new SourceGate({ ...options, now, random });
-    const onAnswer = (): void => gate.answered();
-    const lookup = this.#lookup = new FirmwareLookup({ ...options, now, onAnswer });
-    const onDrop = (key: string): void => this.#refresher.forget(key);
-    const known = this.#known = new KnownFirmware({ ...options, keys, now, random, onDrop });
-    this.#checks = new FirmwareChecks({ ...options, keys, known, lookup, gate, now });
-    this.#restorer = new FirmwareRestorer({ ...options, known, lookup, gate, now });
-    const check = (key: string): void => this.#checkBehind(key);
-    this.#refresher = new Refresher({ now, random, intervalMs, trackForMs, check });
+    const lookup = this.#lookup = new FirmwareLookup({
+      ...options,
+      now,
+      onAnswer: () => gate.answered(),
+    });
+    const known = this.#known = new KnownFirmware({
+      ...options,
+      ...{ keys, now, random },
+      onDrop: (key) => this.#refresher.forget(key),
+    });
+    const parts = { ...options, keys, gate, lookup, known, now };
+    const checks = this.#checks = new FirmwareChecks(parts);
+    this.#restorer = new FirmwareRestorer(parts);
+    this.#opener = new FirmwareOpener({ ...parts, checks });
+    this.#refresher = new Refresher({
+      ...{ now, random, trackForMs: options.trackForMs },
+      intervalMs: options.refreshIntervalMs,
+      check: (key) => this.#checkBehind(key),
+    });
     this.#allowance = new Allowance(now);
   }
 
@@ -157,15 +165,7 @@ export class FirmwareManager {
       const held = this.#known.held(key, name.digest);
       if (held !== undefined) return held;
       // A source that could not be asked for the newest cannot be asked for this one either.
-      if (
-        !isServiceError(
-          error,
-          "firmware-unknown",
-          "selection-unmatched",
-          "artifact-invalid",
-          "signature-invalid",
-        )
-      ) {
+      if (!isServiceError(error, ...NOTHING_THERE, "artifact-invalid", "signature-invalid")) {
         throw error;
       }
     }
@@ -181,18 +181,7 @@ export class FirmwareManager {
    * @throws {ServiceError} With any code.
    */
   async open(question: Question, firmware: Firmware): Promise<FirmwareReader> {
-    const body = await this.#options.store.open(firmware.sha256);
-    if (body !== undefined) return body;
-    const key = this.#keys.of(question);
-    log.info("Firmware is not in the store any more, fetching it again", {
-      device: deviceOfKey(key),
-      version: firmware.version,
-    });
-    this.#fetchedAgain = { count: this.#fetchedAgain.count + 1, lastMs: this.#now() };
-    const { sha256 } = await this.#checks.fetch(key, firmware);
-    const fetched = await this.#options.store.open(sha256);
-    if (fetched !== undefined) return fetched;
-    throw new ServiceError("storage-failed", "Firmware does not stay in the store");
+    return await this.#opener.open(question, firmware);
   }
 
   /**
@@ -283,7 +272,6 @@ export class FirmwareManager {
   status(): FirmwareStatus {
     const nowMs = this.#now();
     const { silence } = this.#gate;
-    const { count, lastMs } = this.#fetchedAgain;
     return {
       silence: silence && failureOf(silence.error, {
         agoMs: nowMs - silence.sinceMs,
@@ -291,7 +279,7 @@ export class FirmwareManager {
       }),
       places: { taken: this.#known.cache.size, limit: this.#options.cacheSize },
       tracked: this.#refresher.size,
-      fetchedAgain: { count, lastAgoMs: lastMs === undefined ? undefined : nowMs - lastMs },
+      fetchedAgain: this.#opener.fetchedAgain(nowMs),
       devices: deviceStatuses({
         cached: this.#known.cache.entries(),
         refused: this.#known.failing(),
