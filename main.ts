@@ -33,7 +33,7 @@ import { DowngradeGuard } from "./src/firmware/downgrade.ts";
 import { EventQueue } from "./src/events/queue.ts";
 import type { FirmwareStore, FirmwareVerifier } from "./src/firmware/firmware.ts";
 import { FirmwareLookup } from "./src/firmware/lookup.ts";
-import { FirmwareManager } from "./src/firmware/manager.ts";
+import { FirmwareManager, type FirmwareManagerOptions } from "./src/firmware/manager.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
@@ -83,6 +83,11 @@ async function main(): Promise<void> {
   if (config.command === "check") {
     Deno.exit(await checkDevice(config) ? 0 : EXIT_FAILURE);
   }
+  await run(config);
+}
+
+/** Serves devices until a signal comes. */
+async function run(config: Config): Promise<never> {
   configureLogging({ level: config.logLevel, format: config.logFormat });
   const metrics = new Metrics();
   metrics.build.set({ version: meta.version, commit: COMMIT || undefined });
@@ -96,76 +101,16 @@ async function main(): Promise<void> {
     observer: metrics.mqtt,
     refresh: (device) => manager.refresh(device),
   });
-  const manager = new FirmwareManager({
-    source,
-    verifier,
-    store,
-    notifier,
-    observer: metrics.firmware,
-    cacheSize: config.cacheSize,
-    refreshIntervalMs: config.refreshIntervalMs,
-    trackForMs: config.trackForMs,
-    unknownForMs: config.unknownForMs,
-    concurrency: config.concurrency,
-    holdMs: ANNOUNCEMENT_HOLD_MS,
-    maxFirmwareBytes: config.maxFirmwareBytes,
-    guard: createGuard(config),
-    defaults: config.selection,
-  });
-  metrics.firmware.observe({
-    staleness: () => manager.staleness(),
-    lastCheckSeconds: () => manager.lastCheckSeconds(),
-  });
-  const events = await createEvents(config, async (device) => {
-    const firmware = await manager.refresh(device);
-    await notifier?.announce(device, firmware, { always: true });
-  });
+  const manager = createManager(config, { source, verifier, store, notifier, metrics });
+  const events = await createEvents(config, { manager, notifier });
   manager.start();
-  const admission = new Admission({
-    limit: config.edge.maxDownloads,
-    onRefusal: () => metrics.downloads.refused(),
-  });
-  const downloads = new Downloads({ idleMs: config.idleMs, admission });
-  metrics.downloads.observe(downloads);
-  const router = createRouter({
-    manager,
-    downloads,
-    announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
-    fleet: {
-      polled: (device, versions) => {
-        metrics.fleet.polled(device, versions);
-        notifier?.polled(device, versions);
-      },
-    },
-    corsOrigins: config.corsOrigins,
-    observe: trackRequests(metrics),
-    webhooks: {
-      secret: config.webhookSecret,
-      repositoryPrefix: config.repositoryPrefix,
-      events,
-      observer: metrics.webhooks,
-    },
-    before: [identifyRequests(), ...tokens ? [authorize(tokens)] : []],
-  });
-  const status = createStatusRouter({
-    ...describe(config),
-    firmware: () => manager.status(),
-    cache: () => ({
-      kind: config.cacheDirectory === undefined ? "memory" : "folder",
-      bytes: store.bytes,
-      maxBytes: config.cacheMaxBytes,
-    }),
-    downloads: () => ({ underWay: downloads.count, limit: config.edge.maxDownloads }),
-    broker: notifier && ((): BrokerFacts => notifier.state),
-    reportedVersions: (device) => metrics.fleet.reportedVersions(device),
-  });
-  const metricsRouter = createMetricsRouter(metrics, status);
-  const devices = await serveDevices(config, (request, info) => router.fetch(request, info));
+  const downloads = createDownloads(config, metrics);
+  const service = { metrics, tokens, store, notifier, manager, events, downloads };
+  const forDevices = createDeviceHandler(config, service);
+  const forOperators = createOperatorHandler(config, service);
+  const devices = await serveDevices(config, forDevices);
   reloadOnHangup(devices, tokens ?? {});
-  const servers = [
-    devices,
-    serve("Metrics", config.metricsListen, (request) => metricsRouter.fetch(request)),
-  ];
+  const servers = [devices, serve("Metrics", config.metricsListen, forOperators)];
   events.start();
   if (config.webhookSecret === undefined) {
     log.warn("Webhooks are open to everybody, see --webhook-secret-file");
@@ -265,12 +210,10 @@ async function createVerifier(
   const { cosign, cacheDirectory } = config;
   if (cosign === undefined) return undefined;
   const accepted = cacheDirectory && `${cacheDirectory}/.otaflux/accepted`;
-  try {
+  return await orExit(async () => {
     const policy = await loadPolicy(cosign);
     return new CosignVerifier({ source, policy, accepted: new AcceptedVersions(accepted) });
-  } catch (error) {
-    exitWith(error instanceof UnusablePolicy ? EXIT_USAGE : EXIT_FAILURE, describeError(error));
-  }
+  });
 }
 
 async function createStore(
@@ -287,17 +230,6 @@ async function createStore(
   }
 }
 
-/** What the page says of this process, whatever happens to it. */
-function describe({ source }: Config): Pick<StatusPorts, "service" | "source"> {
-  return {
-    service: { version: meta.version, commit: COMMIT || undefined, startedAt: new Date() },
-    source: {
-      kind: source.kind,
-      name: source.kind === "registry" ? source.url.href.replace(/\/$/, "") : source.directory,
-    },
-  };
-}
-
 function createGuard({ noDowngrade, cacheDirectory }: Config): DowngradeGuard | undefined {
   if (!noDowngrade) return undefined;
   if (cacheDirectory !== undefined) {
@@ -307,16 +239,58 @@ function createGuard({ noDowngrade, cacheDirectory }: Config): DowngradeGuard | 
   return new DowngradeGuard(new VersionMemory());
 }
 
+/** What serves devices, put together. */
+interface Service {
+  readonly metrics: Metrics;
+  readonly tokens: DeviceTokens | undefined;
+  readonly store: FirmwareStore;
+  readonly notifier: MqttNotifier | undefined;
+  readonly manager: FirmwareManager;
+  readonly events: EventQueue;
+  readonly downloads: Downloads;
+}
+
+function createManager(
+  config: Config,
+  { metrics, ...parts }:
+    & Pick<FirmwareManagerOptions, "source" | "verifier" | "store" | "notifier">
+    & Pick<Service, "metrics">,
+): FirmwareManager {
+  const manager = new FirmwareManager({
+    ...parts,
+    observer: metrics.firmware,
+    cacheSize: config.cacheSize,
+    refreshIntervalMs: config.refreshIntervalMs,
+    trackForMs: config.trackForMs,
+    unknownForMs: config.unknownForMs,
+    concurrency: config.concurrency,
+    holdMs: ANNOUNCEMENT_HOLD_MS,
+    maxFirmwareBytes: config.maxFirmwareBytes,
+    guard: createGuard(config),
+    defaults: config.selection,
+  });
+  metrics.firmware.observe({
+    staleness: () => manager.staleness(),
+    lastCheckSeconds: () => manager.lastCheckSeconds(),
+  });
+  return manager;
+}
+
 async function createEvents(
   { cacheDirectory: directory, concurrency }: Config,
-  handle: (device: string) => Promise<void>,
+  { manager, notifier }: Pick<Service, "manager" | "notifier">,
 ): Promise<EventQueue> {
-  try {
-    // However many events there are, a device that waits does not stand in line behind them.
-    return await EventQueue.open({ directory, handle, concurrency: Math.max(1, concurrency - 1) });
-  } catch (error) {
-    exitWith(EXIT_FAILURE, describeError(error));
-  }
+  return await orExit(() =>
+    EventQueue.open({
+      directory,
+      handle: async (device) => {
+        const firmware = await manager.refresh(device);
+        await notifier?.announce(device, firmware, { always: true });
+      },
+      // However many events there are, a device that waits does not stand in line behind them.
+      concurrency: Math.max(1, concurrency - 1),
+    })
+  );
 }
 
 async function createNotifier(
@@ -325,8 +299,8 @@ async function createNotifier(
 ): Promise<MqttNotifier | undefined> {
   if (mqtt === undefined) return undefined;
   const { topic, publicUrl, homeAssistantPrefix, clientId, ...broker } = mqtt;
-  try {
-    return await MqttNotifier.start({
+  return await orExit(() =>
+    MqttNotifier.start({
       ...parts,
       ...{ topic, publicUrl, homeAssistantPrefix },
       broker: new MqttBroker({
@@ -336,10 +310,8 @@ async function createNotifier(
         willTopic: new Topics(topic).state,
       }),
       directory: cacheDirectory && `${cacheDirectory}/${OWN_FOLDER}/notifications`,
-    });
-  } catch (error) {
-    exitWith(EXIT_FAILURE, describeError(error));
-  }
+    })
+  );
 }
 
 async function readDeviceTokens({ edge }: Config): Promise<DeviceTokens | undefined> {
@@ -354,6 +326,74 @@ async function readDeviceTokens({ edge }: Config): Promise<DeviceTokens | undefi
     if (!(error instanceof TokenFileError)) throw error;
     exitWith(EXIT_USAGE, `--device-token-file: ${error.message}`);
   }
+}
+
+function createDownloads({ idleMs, edge }: Config, metrics: Metrics): Downloads {
+  const admission = new Admission({
+    limit: edge.maxDownloads,
+    onRefusal: () => metrics.downloads.refused(),
+  });
+  const downloads = new Downloads({ idleMs, admission });
+  metrics.downloads.observe(downloads);
+  return downloads;
+}
+
+function createDeviceHandler(
+  config: Config,
+  { metrics, tokens, notifier, manager, events, downloads }: Service,
+): Deno.ServeHandler {
+  const router = createRouter({
+    manager,
+    downloads,
+    announcements: new Announcements({ holdMs: ANNOUNCEMENT_HOLD_MS }),
+    fleet: {
+      polled: (device, versions) => {
+        metrics.fleet.polled(device, versions);
+        notifier?.polled(device, versions);
+      },
+    },
+    corsOrigins: config.corsOrigins,
+    observe: trackRequests(metrics),
+    webhooks: {
+      secret: config.webhookSecret,
+      repositoryPrefix: config.repositoryPrefix,
+      events,
+      observer: metrics.webhooks,
+    },
+    before: [identifyRequests(), ...tokens ? [authorize(tokens)] : []],
+  });
+  return (request, info) => router.fetch(request, info);
+}
+
+function createOperatorHandler(
+  config: Config,
+  { metrics, store, notifier, manager, downloads }: Service,
+): Deno.ServeHandler {
+  const status = createStatusRouter({
+    ...describe(config),
+    firmware: () => manager.status(),
+    cache: () => ({
+      kind: config.cacheDirectory === undefined ? "memory" : "folder",
+      bytes: store.bytes,
+      maxBytes: config.cacheMaxBytes,
+    }),
+    downloads: () => ({ underWay: downloads.count, limit: config.edge.maxDownloads }),
+    broker: notifier && ((): BrokerFacts => notifier.state),
+    reportedVersions: (device) => metrics.fleet.reportedVersions(device),
+  });
+  const router = createMetricsRouter(metrics, status);
+  return (request) => router.fetch(request);
+}
+
+/** What the page says of this process, whatever happens to it. */
+function describe({ source }: Config): Pick<StatusPorts, "service" | "source"> {
+  return {
+    service: { version: meta.version, commit: COMMIT || undefined, startedAt: new Date() },
+    source: {
+      kind: source.kind,
+      name: source.kind === "registry" ? source.url.href.replace(/\/$/, "") : source.directory,
+    },
+  };
 }
 
 /** What listens. */
@@ -449,6 +489,15 @@ function isDirectory(path: string): boolean {
     return Deno.statSync(path).isDirectory;
   } catch {
     return false;
+  }
+}
+
+/** Without a part that is wanted there is no service: the program ends and says why. */
+async function orExit<T>(create: () => Promise<T>): Promise<T> {
+  try {
+    return await create();
+  } catch (error) {
+    exitWith(error instanceof UnusablePolicy ? EXIT_USAGE : EXIT_FAILURE, describeError(error));
   }
 }
 

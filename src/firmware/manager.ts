@@ -5,29 +5,14 @@
  * @module
  */
 
-import pLimit, { type LimitFunction } from "p-limit";
-import { describeError, isServiceError, ServiceError } from "../errors.ts";
-import { logger } from "../log.ts";
-import { isRepositoryName, repositoryOf } from "../repository.ts";
-import {
-  asQuery,
-  deviceOfKey,
-  formatSelection,
-  keyOf,
-  partOf,
-  queryOfKey,
-  type Question,
-  type Selection,
-  withDefaults,
-} from "../selection.ts";
-import { SingleFlight } from "../single_flight.ts";
+import { isServiceError } from "../errors.ts";
+import { repositoryOf } from "../repository.ts";
+import { deviceOfKey, type Question, type Selection } from "../selection.ts";
 import { Allowance } from "./allowance.ts";
-import { backoffMs } from "./backoff.ts";
-import { CircuitBreaker } from "./breaker.ts";
-import { type CacheEntry, FirmwareCache } from "./cache.ts";
+import type { CacheEntry } from "./cache.ts";
+import { FirmwareChecks } from "./checks.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
 import type {
-  AnnounceOptions,
   Firmware,
   FirmwareName,
   FirmwareNotifier,
@@ -37,25 +22,15 @@ import type {
   FirmwareStore,
   FirmwareVerifier,
 } from "./firmware.ts";
-import { HeldFirmware } from "./held.ts";
+import { SourceGate } from "./gate.ts";
+import { KnownFirmware } from "./known.ts";
 import { FirmwareLookup } from "./lookup.ts";
+import { FirmwareOpener } from "./opener.ts";
+import { QueryKeys } from "./query_keys.ts";
 import { Refresher } from "./refresher.ts";
-import { Refusals } from "./refusals.ts";
+import { NOTHING_THERE } from "./refusals.ts";
+import { FirmwareRestorer } from "./restorer.ts";
 import { deviceStatuses, failureOf, type FirmwareStatus } from "./status.ts";
-
-const log = logger("firmware");
-
-/** The source says that there is nothing, or nothing of the kind. */
-const NOTHING_THERE = ["firmware-unknown", "selection-unmatched"] as const;
-
-/** What may end otherwise the next time, of one selection among others. */
-const WORTH_ANOTHER_TRY = [
-  "source-unavailable",
-  "source-timeout",
-  "source-refused",
-  "source-invalid",
-  "storage-failed",
-] as const;
 
 /** Options of {@linkcode FirmwareManager}. */
 export interface FirmwareManagerOptions {
@@ -95,24 +70,17 @@ export interface FirmwareManagerOptions {
 
 /** Answers the one question of all devices: which firmware may I have? */
 export class FirmwareManager {
-  readonly #observer: FirmwareObserver;
   readonly #options: FirmwareManagerOptions;
   readonly #now: () => number;
-  readonly #random: () => number;
-  readonly #store: FirmwareStore;
+  readonly #keys: QueryKeys;
+  readonly #gate: SourceGate;
   readonly #lookup: FirmwareLookup;
-  readonly #breaker: CircuitBreaker;
-  readonly #limit: LimitFunction;
-  readonly #limitBehind: LimitFunction;
+  readonly #known: KnownFirmware;
+  readonly #checks: FirmwareChecks;
+  readonly #restorer: FirmwareRestorer;
+  readonly #opener: FirmwareOpener;
   readonly #refresher: Refresher;
-  readonly #cache: FirmwareCache;
-  readonly #held: HeldFirmware;
-  readonly #refusals: Refusals;
   readonly #allowance: Allowance;
-  readonly #checks = new SingleFlight<Firmware>();
-  readonly #announced = new SingleFlight<Firmware>();
-  readonly #loads = new SingleFlight<CacheEntry | undefined>();
-  #fetchedAgain: { count: number; lastMs: number | undefined } = { count: 0, lastMs: undefined };
 
   /**
    * Knows no firmware yet.
@@ -122,33 +90,29 @@ export class FirmwareManager {
   constructor(options: FirmwareManagerOptions) {
     const { now = () => performance.now(), random = Math.random } = options;
     this.#options = options;
-    this.#observer = options.observer;
-    this.#store = options.store;
     this.#now = now;
-    this.#random = random;
-    this.#breaker = new CircuitBreaker({
+    const keys = this.#keys = new QueryKeys(options.defaults ?? {});
+    const gate = this.#gate = new SourceGate({ ...options, now, random });
+    const lookup = this.#lookup = new FirmwareLookup({
+      ...options,
       now,
-      random,
-      onChange: (isUp, failure) => this.#sourceChanged(isUp, failure),
+      onAnswer: () => gate.answered(),
     });
-    this.#lookup = new FirmwareLookup({ ...options, now, onAnswer: () => this.#breaker.succeed() });
-    this.#limit = pLimit(options.concurrency);
-    // However many checks are due, a device that waits does not stand in line behind them.
-    this.#limitBehind = pLimit(Math.max(1, options.concurrency - 1));
+    const known = this.#known = new KnownFirmware({
+      ...options,
+      ...{ keys, now, random },
+      onDrop: (key) => this.#refresher.forget(key),
+    });
+    const parts = { ...options, keys, gate, lookup, known, now };
+    const checks = this.#checks = new FirmwareChecks(parts);
+    this.#restorer = new FirmwareRestorer(parts);
+    this.#opener = new FirmwareOpener({ ...parts, checks });
     this.#refresher = new Refresher({
-      now,
-      random,
+      ...{ now, random, trackForMs: options.trackForMs },
       intervalMs: options.refreshIntervalMs,
-      trackForMs: options.trackForMs,
       check: (key) => this.#checkBehind(key),
     });
-    this.#cache = new FirmwareCache(options.cacheSize, {
-      isDefault: (key) => this.#isDefault(key),
-    });
     this.#allowance = new Allowance(now);
-    this.#held = new HeldFirmware(options.holdMs);
-    this.#refusals = new Refusals({ now, random, unknownForMs: options.unknownForMs });
-    this.#observer.sourceUp(true);
   }
 
   /** Starts to check devices in the background. */
@@ -171,14 +135,15 @@ export class FirmwareManager {
    * @throws {ServiceError} With any code but `firmware-gone`.
    */
   async get(question: Question): Promise<Firmware> {
-    this.#held.expire(this.#now());
-    const key = this.#keyOf(question);
-    const entry = this.#cache.get(key) ?? await this.#load(key) ?? await this.#share(key);
+    this.#known.expire();
+    const key = this.#keys.of(question);
+    const entry = this.#known.cache.get(key) ?? await this.#restorer.load(key) ??
+      await this.#known.share(key);
     if (entry === undefined) return await this.#first(key);
     const { refreshIntervalMs } = this.#options;
     if (refreshIntervalMs === 0) return await this.#checkOrKeep(key, entry.firmware);
     this.#refresher.asked(key);
-    this.#observer.hit(deviceOfKey(key));
+    this.#options.observer.hit(deviceOfKey(key));
     if (this.#now() - entry.confirmedAtMs >= refreshIntervalMs) this.#checkBehind(key);
     return entry.firmware;
   }
@@ -192,27 +157,19 @@ export class FirmwareManager {
    * @throws {ServiceError} `firmware-gone` where nobody has it any more, or another code.
    */
   async getAnnounced(question: Question, name: FirmwareName): Promise<Firmware> {
-    const key = this.#keyOf(question);
+    const key = this.#keys.of(question);
     try {
       const newest = await this.get(question);
       if (newest.digest === name.digest) return newest;
     } catch (error) {
-      const held = this.#held.find(key, name.digest);
+      const held = this.#known.held(key, name.digest);
       if (held !== undefined) return held;
       // A source that could not be asked for the newest cannot be asked for this one either.
-      if (
-        !isServiceError(
-          error,
-          "firmware-unknown",
-          "selection-unmatched",
-          "artifact-invalid",
-          "signature-invalid",
-        )
-      ) {
+      if (!isServiceError(error, ...NOTHING_THERE, "artifact-invalid", "signature-invalid")) {
         throw error;
       }
     }
-    return this.#held.find(key, name.digest) ?? await this.#fetchAnnounced(key, name);
+    return this.#known.held(key, name.digest) ?? await this.#checks.fetch(key, name);
   }
 
   /**
@@ -224,18 +181,7 @@ export class FirmwareManager {
    * @throws {ServiceError} With any code.
    */
   async open(question: Question, firmware: Firmware): Promise<FirmwareReader> {
-    const body = await this.#store.open(firmware.sha256);
-    if (body !== undefined) return body;
-    const key = this.#keyOf(question);
-    log.info("Firmware is not in the store any more, fetching it again", {
-      device: deviceOfKey(key),
-      version: firmware.version,
-    });
-    this.#fetchedAgain = { count: this.#fetchedAgain.count + 1, lastMs: this.#now() };
-    const { sha256 } = await this.#fetchAnnounced(key, firmware);
-    const fetched = await this.#store.open(sha256);
-    if (fetched !== undefined) return fetched;
-    throw new ServiceError("storage-failed", "Firmware does not stay in the store");
+    return await this.#opener.open(question, firmware);
   }
 
   /**
@@ -247,23 +193,15 @@ export class FirmwareManager {
    * @throws {ServiceError} With any code but `firmware-gone`; what was known is served still.
    */
   async refresh(device: string): Promise<Firmware> {
-    const key = this.#keyOf(device);
-    const others = this.#cache.ofDevice(device).map(([other]) => other)
+    const key = this.#keys.of(device);
+    const others = this.#known.cache.ofDevice(device).map(([other]) => other)
       .filter((other) => other !== key);
     // One that is under way may have looked before that happened for which we are called.
     await Promise.all([key, ...others].map((each) => this.#checks.settled(each)));
     this.#lookup.forgetTags(device);
     // What an earlier process has left would be served on although the source says that it is gone.
-    if (this.#cache.peek(key) === undefined) await this.#load(key);
-    const [newest, ...rest] = await Promise.allSettled(
-      [key, ...others].map((each) => this.#join(each)),
-    );
-    if (newest?.status !== "fulfilled") throw newest?.reason;
-    const failed = rest.find((result) =>
-      result.status === "rejected" && isServiceError(result.reason, ...WORTH_ANOTHER_TRY)
-    );
-    if (failed?.status === "rejected") throw failed.reason;
-    return newest.value;
+    if (this.#known.cache.peek(key) === undefined) await this.#restorer.load(key);
+    return await this.#checks.joinAll(key, others);
   }
 
   /**
@@ -273,7 +211,7 @@ export class FirmwareManager {
    * @returns Settles with it, and never fails.
    */
   async settled(question: Question): Promise<void> {
-    await this.#checks.settled(this.#keyOf(question));
+    await this.#checks.settled(this.#keys.of(question));
   }
 
   /**
@@ -283,11 +221,9 @@ export class FirmwareManager {
    * @returns Whether the source answers, as far as known, or some firmware is kept.
    */
   isReady(): boolean {
-    if (this.#breaker.isUp) return true;
-    if (this.#breaker.admits) {
-      void this.#breaker.run(() => this.#options.source.ping()).catch(() => {});
-    }
-    return this.#store.bytes > 0;
+    if (this.#gate.isUp) return true;
+    this.#gate.probe();
+    return this.#options.store.bytes > 0;
   }
 
   /**
@@ -298,7 +234,7 @@ export class FirmwareManager {
    * @returns Seconds, or undefined where it is not what would be served now.
    */
   ageSeconds(question: Question, firmware: FirmwareName): number | undefined {
-    const entry = this.#cache.peek(this.#keyOf(question));
+    const entry = this.#known.cache.peek(this.#keys.of(question));
     return entry?.firmware.digest === firmware.digest ? this.#ageSeconds(entry) : undefined;
   }
 
@@ -309,8 +245,8 @@ export class FirmwareManager {
    * served, the stalest of it; 0 where nothing hinders the next check.
    */
   *staleness(): Generator<readonly [device: string, seconds: number]> {
-    for (const [device, entries] of this.#cache.entries()) {
-      const hindered = [...entries].filter(({ failures }) => failures > 0 || !this.#breaker.isUp);
+    for (const [device, entries] of this.#known.cache.entries()) {
+      const hindered = [...entries].filter(({ failures }) => failures > 0 || !this.#gate.isUp);
       yield [device, Math.max(0, ...hindered.map((entry) => this.#ageSeconds(entry)))];
     }
   }
@@ -322,7 +258,7 @@ export class FirmwareManager {
    */
   lastCheckSeconds(): number | undefined {
     let least: number | undefined;
-    for (const [, entries] of this.#cache.entries()) {
+    for (const [, entries] of this.#known.cache.entries()) {
       for (const entry of entries) least = Math.min(least ?? Infinity, this.#ageSeconds(entry));
     }
     return least;
@@ -335,19 +271,18 @@ export class FirmwareManager {
    */
   status(): FirmwareStatus {
     const nowMs = this.#now();
-    const { silence } = this.#breaker;
-    const { count, lastMs } = this.#fetchedAgain;
+    const { silence } = this.#gate;
     return {
       silence: silence && failureOf(silence.error, {
         agoMs: nowMs - silence.sinceMs,
         retryInMs: silence.pauseEndsMs - nowMs,
       }),
-      places: { taken: this.#cache.size, limit: this.#options.cacheSize },
+      places: { taken: this.#known.cache.size, limit: this.#options.cacheSize },
       tracked: this.#refresher.size,
-      fetchedAgain: { count, lastAgoMs: lastMs === undefined ? undefined : nowMs - lastMs },
+      fetchedAgain: this.#opener.fetchedAgain(nowMs),
       devices: deviceStatuses({
-        cached: this.#cache.entries(),
-        refused: this.#refusals.failing(),
+        cached: this.#known.cache.entries(),
+        refused: this.#known.failing(),
         areSigned: this.#options.verifier !== undefined,
         nowMs,
       }),
@@ -358,268 +293,40 @@ export class FirmwareManager {
     return (this.#now() - confirmedAtMs) / 1000;
   }
 
-  /** What the operator wants where the request does not say is part of what is asked. */
-  #keyOf(question: Question): string {
-    const { device, selection } = asQuery(question);
-    // What is no device id must not become one by what is behind a question mark.
-    if (device.includes("?")) repositoryOf(device, "");
-    return keyOf({ device, selection: withDefaults(selection, this.#options.defaults ?? {}) });
-  }
-
-  #isDefault(key: string): boolean {
-    return key === this.#keyOf(deviceOfKey(key));
-  }
-
-  #keep(key: string, entry: CacheEntry): void {
-    for (const dropped of this.#cache.set(key, entry)) this.#refresher.forget(dropped);
-    this.#observer.entries(this.#cache.size);
-  }
-
-  /** Who listens hears of the newest firmware, not of what others have asked for besides. */
-  #announce(key: string, firmware: Firmware, options?: AnnounceOptions): void {
-    if (!this.#isDefault(key)) return;
-    void this.#options.notifier?.announce(deviceOfKey(key), firmware, options);
-  }
-
-  /** What the device is served for other selections of the same hardware and file. */
-  #others(key: string): readonly CacheEntry[] {
-    const { device, selection } = queryOfKey(key);
-    const part = formatSelection(partOf(selection));
-    return this.#cache.ofDevice(device).filter(([other]) =>
-      other !== key && formatSelection(partOf(queryOfKey(other).selection)) === part
-    ).map(([, entry]) => entry);
-  }
-
-  /**
-   * A version by its name is what the device is served under that name already, if it is: who was
-   * told of it comes for it, whether the source can be asked or not.
-   */
-  async #share(key: string): Promise<CacheEntry | undefined> {
-    const query = queryOfKey(key);
-    const { version } = query.selection;
-    if (version === undefined) return undefined;
-    const entry = this.#others(key).find(({ firmware }) => firmware.version === version);
-    if (entry === undefined) return undefined;
-    const { firmware } = entry;
-    const layer = { digest: `sha256:${firmware.sha256}`, sha256: undefined } as const;
-    try {
-      await this.#store.save(query, { firmware, documents: [], layer });
-    } catch (error) {
-      // It is served from what is there; only a restart would forget it.
-      log.debug("Cannot write a version down", { key, reason: describeError(error) });
-    }
-    this.#keep(key, entry);
-    return entry;
-  }
-
-  /** What an earlier process, or an earlier place in the cache, has left. */
-  async #load(key: string): Promise<CacheEntry | undefined> {
-    return await this.#loads.join(key, async () => {
-      if (!isRepositoryName(deviceOfKey(key))) return undefined;
-      const stored = await this.#store.load(queryOfKey(key));
-      const entry = this.#cache.peek(key);
-      if (stored === undefined || entry !== undefined) return entry;
-      const { firmware, savedAt, policy } = stored;
-      if (!this.#lookup.trusts(policy) && !await this.#reverify(key, firmware)) return undefined;
-      // The clock of the wall may have been set back since.
-      const ageMs = Math.max(0, Date.now() - savedAt.getTime());
-      const savedAtMs = this.#now() - ageMs;
-      const loaded = {
-        firmware,
-        sinceMs: savedAtMs,
-        confirmedAtMs: savedAtMs,
-        failures: 0,
-        retryAtMs: 0,
-      };
-      this.#keep(key, loaded);
-      // The earlier process may have ended before it was told.
-      this.#announce(key, firmware, { isConfirmed: false });
-      return loaded;
-    });
-  }
-
-  /** Keys may have changed since it was written down: then it is verified anew, or not served. */
-  async #reverify(key: string, firmware: Firmware): Promise<boolean> {
-    if (this.#refusals.find(key) !== undefined) return false;
-    try {
-      await this.#ask(() => this.#lookup.reverify(queryOfKey(key), firmware));
-      return true;
-    } catch (error) {
-      const level = isServiceError(error, "signature-invalid") ? "warn" : "debug";
-      log[level]("Kept firmware is not served, it was verified under other keys", {
-        ...askedBy(key),
-        version: firmware.version,
-        reason: describeError(error),
-      });
-      return false;
-    }
-  }
-
   /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */
   async #first(key: string): Promise<Firmware> {
     const device = deviceOfKey(key);
     // What is no name is said to be none whether the source can be asked or not.
     repositoryOf(device, "");
-    const refusal = this.#refusals.find(key);
+    const refusal = this.#known.refusal(key);
     if (refusal !== undefined) throw refusal;
-    if (!this.#isDefault(key) && !this.#checks.has(key)) this.#allowance.take(device);
-    const firmware = await this.#join(key);
-    if (this.#cache.peek(key) !== undefined) this.#refresher.asked(key);
+    if (!this.#keys.isDefault(key) && !this.#checks.has(key)) this.#allowance.take(device);
+    const firmware = await this.#checks.join(key);
+    if (this.#known.cache.peek(key) !== undefined) this.#refresher.asked(key);
     return firmware;
   }
 
   async #checkOrKeep(key: string, known: Firmware): Promise<Firmware> {
     let newest = known;
     try {
-      newest = await this.#join(key);
+      newest = await this.#checks.join(key);
     } catch (error) {
       if (isServiceError(error, ...NOTHING_THERE)) throw error;
     }
-    if (newest.digest === known.digest) this.#observer.hit(deviceOfKey(key));
+    if (newest.digest === known.digest) this.#options.observer.hit(deviceOfKey(key));
     return newest;
   }
 
-  /** Its outcome is in the cache, in the log and in the metrics: nobody waits for it. */
   #checkBehind(key: string): void {
-    const entry = this.#cache.peek(key);
+    const entry = this.#known.cache.peek(key);
     if (entry === undefined) {
       // Others took its place in the cache.
-      void this.#load(key).then((loaded) => {
+      void this.#restorer.load(key).then((loaded) => {
         if (loaded === undefined) this.#refresher.forget(key);
         else this.#checkBehind(key);
       });
-      return;
+    } else if (this.#checks.startBehind(key, entry)) {
+      this.#refresher.checked(key);
     }
-    const mayAsk = this.#now() >= entry.retryAtMs && this.#breaker.admits;
-    if (!mayAsk || this.#checks.has(key)) return;
-    this.#refresher.checked(key);
-    this.#checks.join(key, () => this.#limitBehind(() => this.#check(key)))
-      .catch((error) =>
-        log.debug("Check failed", { ...askedBy(key), reason: describeError(error) })
-      );
   }
-
-  #join(key: string): Promise<Firmware> {
-    return this.#checks.join(key, () => this.#check(key));
-  }
-
-  async #check(key: string): Promise<Firmware> {
-    const since = this.#lookup.moment;
-    return await this.#ask(async () => {
-      const known = this.#cache.peek(key)?.firmware;
-      const others = this.#others(key).map(({ firmware }) => firmware);
-      const isInvented = known === undefined && !this.#isDefault(key);
-      const options = { since, sharedForMs: isInvented ? this.#sharedForMs : 0, others };
-      try {
-        const newest = await this.#lookup.newest(queryOfKey(key), known, options);
-        this.#confirm(key, newest, known);
-        return newest;
-      } catch (error) {
-        const device = deviceOfKey(key);
-        // What was listed may be mended before the list is old.
-        if (this.#isDefault(key)) this.#lookup.forgetTags(device);
-        if (isServiceError(error, ...NOTHING_THERE)) await this.#forget(key, known, error);
-        else this.#fail(key, error);
-        throw error;
-      }
-    });
-  }
-
-  async #fetchAnnounced(key: string, name: FirmwareName & Partial<Firmware>): Promise<Firmware> {
-    return await this.#announced.join(`${key}@${name.digest}`, async () => {
-      // What went from the store, or was changed there, went with what was written down of it.
-      const isCurrent = (): boolean => this.#cache.peek(key)?.firmware.digest === name.digest;
-      const firmware = await this.#ask(() =>
-        this.#lookup.exact(queryOfKey(key), name, { isCurrent })
-      );
-      this.#observer.miss(deviceOfKey(key));
-      this.#held.add(key, firmware, this.#now());
-      return firmware;
-    });
-  }
-
-  /** The source may fail while work stands in line: the breaker decides before it and behind it. */
-  async #ask<T>(work: () => Promise<T>): Promise<T> {
-    this.#breaker.check();
-    return await this.#limit(() => this.#breaker.run(work));
-  }
-
-  #confirm(key: string, newest: Firmware, known: Firmware | undefined): void {
-    const before = this.#cache.peek(key);
-    if (newest.digest !== known?.digest) {
-      this.#observer.miss(deviceOfKey(key));
-      if (known !== undefined) this.#held.add(key, known, this.#now());
-    }
-    if (before !== undefined && before.failures > 0) {
-      log.info("Firmware is checked again", { ...askedBy(key), version: newest.version });
-    }
-    const nowMs = this.#now();
-    const isSame = before?.firmware.digest === newest.digest;
-    const sinceMs = isSame ? before.sinceMs : nowMs;
-    const entry = { firmware: newest, sinceMs, confirmedAtMs: nowMs, failures: 0, retryAtMs: 0 };
-    // A check does not count as use; a device that lost its place meanwhile gets a new one, since
-    // others may have joined who wait for it.
-    if (before === undefined) this.#keep(key, entry);
-    else this.#cache.update(key, entry);
-    this.#refusals.delete(key);
-    const isNews = newest.digest !== known?.digest || newest.version !== known.version;
-    if (isNews) this.#announce(key, newest);
-  }
-
-  async #forget(
-    key: string,
-    known: Firmware | undefined,
-    error: ServiceError,
-  ): Promise<void> {
-    if (known !== undefined) {
-      log.info("Firmware is gone from the source", { ...askedBy(key), version: known.version });
-      this.#held.add(key, known, this.#now());
-      this.#cache.delete(key);
-      this.#refresher.forget(key);
-      this.#observer.entries(this.#cache.size);
-      await this.#store.remove(queryOfKey(key));
-    }
-    this.#refusals.add(key, error);
-  }
-
-  /** What was verified before goes on being served; the log hears of it once, not at each try. */
-  #fail(key: string, error: unknown): void {
-    if (isServiceError(error)) this.#observer.checkFailed(error.code);
-    const entry = this.#cache.peek(key);
-    if (entry === undefined) {
-      this.#refusals.add(key, error);
-      return;
-    }
-    const failures = entry.failures + 1;
-    if (failures === 1) {
-      log.warn("Cannot check for a newer firmware, serving the known one", {
-        ...askedBy(key),
-        version: entry.firmware.version,
-        reason: describeError(error),
-      });
-    }
-    const atMs = this.#now();
-    const retryAtMs = atMs + backoffMs(failures, this.#random());
-    this.#cache.update(key, { ...entry, failures, failure: { error, atMs }, retryAtMs });
-  }
-
-  /** How old a tag list may be for what nobody knows yet, in milliseconds. */
-  get #sharedForMs(): number {
-    const { refreshIntervalMs, unknownForMs } = this.#options;
-    // A source that was away a moment ago has to say something new to be there again.
-    return this.#breaker.isUp ? Math.min(refreshIntervalMs, unknownForMs) : 0;
-  }
-
-  #sourceChanged(isUp: boolean, failure: ServiceError | undefined): void {
-    this.#observer.sourceUp(isUp);
-    if (isUp) log.info("Registry answers again");
-    else log.warn("Registry does not answer", { reason: describeError(failure) });
-  }
-}
-
-/** What of a query stands in the log. */
-function askedBy(key: string): { readonly device: string; readonly selection?: string } {
-  const { device, selection } = queryOfKey(key);
-  const text = formatSelection(selection);
-  return text === "" ? { device } : { device, selection: text };
 }

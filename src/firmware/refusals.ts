@@ -8,6 +8,9 @@ import { LRUCache } from "lru-cache";
 import { isServiceError, type ServiceError } from "../errors.ts";
 import { backoffMs, LONGEST_PAUSE_MS } from "./backoff.ts";
 
+/** The source says that there is nothing, or nothing of the kind. */
+export const NOTHING_THERE = ["firmware-unknown", "selection-unmatched"] as const;
+
 /** So many queries are remembered, the latest ones: 10,000 take about 3 MB. */
 const REFUSALS_LIMIT = 10_000;
 
@@ -77,8 +80,7 @@ export class Refusals {
     if (
       !isServiceError(
         error,
-        "firmware-unknown",
-        "selection-unmatched",
+        ...NOTHING_THERE,
         "artifact-invalid",
         "signature-invalid",
         "source-refused",
@@ -87,7 +89,7 @@ export class Refusals {
     ) return;
     const { now, random, unknownForMs } = this.#options;
     const atMs = now();
-    const isUnknown = isServiceError(error, "firmware-unknown", "selection-unmatched");
+    const isUnknown = isServiceError(error, ...NOTHING_THERE);
     const failures = isUnknown ? 0 : (this.#refusals.get(key)?.failures ?? 0) + 1;
     const pauseMs = isUnknown ? unknownForMs : backoffMs(failures, random());
     this.#refusals.set(key, { error, failures, atMs, untilMs: atMs + pauseMs });

@@ -13,29 +13,20 @@
 
 import { isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
-import { type Digest, isDigest } from "../oci.ts";
 import { type BlobDraft, Blobs } from "./blobs.ts";
 import type { FileReader } from "./file_reader.ts";
-import { isMissing, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
+import { isMissing, storing } from "../files.ts";
+import { DeviceLayout } from "./layout.ts";
 import { lockFile } from "./lock.ts";
 import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
-import {
-  formatIndex,
-  type KeptFirmware,
-  parseIndex,
-  type StoredFirmware,
-  type StoredRecord,
-  withKept,
-} from "./record.ts";
+import { type KeptFirmware, type StoredFirmware, type StoredRecord, withKept } from "./record.ts";
 import { References } from "./references.ts";
+import { Turns } from "./turns.ts";
 
 const log = logger("store");
 
 /** What is no layout lies in here. No repository name begins with a dot, so no device is so called. */
 export const OWN_FOLDER = ".otaflux";
-
-/** Folders of a layout's blobs. */
-const ALGORITHMS = ["sha256", "sha512"] as const;
 
 /** Options of {@linkcode DiskStore.open}. */
 export interface DiskStoreOptions {
@@ -57,8 +48,8 @@ export class DiskStore implements Disposable {
   readonly #lock: Deno.FsFile;
   /** Layers other than the firmware in them, by the firmware: they are used together. */
   readonly #layers = new Map<string, string>();
-  /** What is under way in each layout: one thing after the other. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  /** Two that write one layout at once would sweep away what the other has just written. */
+  readonly #turns = new Turns();
   readonly #defaultSelection: string;
   #blobs!: Blobs;
   #scan: Promise<References> | undefined;
@@ -148,7 +139,7 @@ export class DiskStore implements Disposable {
     const { device, selection } = asQuery(question);
     const wanted = formatSelection(selection);
     try {
-      const kept = (await this.#read(device)).find((one) => one.selection === wanted);
+      const kept = (await this.#layout(device).read()).find((one) => one.selection === wanted);
       if (kept === undefined) return undefined;
       const { firmware, savedAt, layer, policy } = kept;
       if (!this.#blobs.has(firmware.sha256)) {
@@ -156,7 +147,7 @@ export class DiskStore implements Disposable {
         this.#references?.add(device, [firmware.sha256]);
         await this.#blobs.adopt(
           firmware.sha256,
-          `${this.#layout(device)}/blobs/sha256/${firmware.sha256}`,
+          this.#layout(device).pathOf(`sha256:${firmware.sha256}`),
         );
       }
       if (layer !== undefined) this.#layers.set(firmware.sha256, layer);
@@ -181,7 +172,7 @@ export class DiskStore implements Disposable {
     const query = asQuery(question);
     let kept: KeptFirmware;
     try {
-      kept = await storing(() => this.#inTurn(query.device, () => this.#write(query, record)));
+      kept = await storing(() => this.#turns.take(query.device, () => this.#write(query, record)));
     } catch (error) {
       if (isServiceError(error, "storage-failed") && isMissing(error.cause)) return false;
       throw error;
@@ -200,15 +191,15 @@ export class DiskStore implements Disposable {
   async remove(question: Question): Promise<void> {
     const { device, selection } = asQuery(question);
     const unwanted = formatSelection(selection);
-    await this.#inTurn(device, async () => {
-      const kept = await this.#read(device);
+    await this.#turns.take(device, async () => {
+      const kept = await this.#layout(device).read();
       await this.#rewrite(device, kept.filter((one) => one.selection !== unwanted));
     });
   }
 
   async #write(query: Query, record: StoredRecord): Promise<KeptFirmware> {
     const { device, selection } = query;
-    const kept = await this.#read(device);
+    const kept = await this.#layout(device).read();
     const placed = record.documents.length === 0
       ? findSame(kept, record)
       : await this.#place(device, { ...record, kept });
@@ -231,12 +222,12 @@ export class DiskStore implements Disposable {
     const layerSha256 = layer.sha256 ?? known?.layer ?? sha256;
     // Before the links: whoever lets content go meanwhile waits for its turn at this device.
     this.#references?.add(device, [sha256, layerSha256]);
-    for (const { digest, bytes } of documents) {
-      await this.#writeFile(await this.#blobPath(device, digest), bytes);
-    }
-    await this.#link(device, layer.digest, layer.sha256);
+    const layout = this.#layout(device);
+    for (const { digest, bytes } of documents) await layout.write(digest, bytes);
+    if (layer.sha256 === undefined) await layout.expect(layer.digest);
+    else await layout.link(layer.digest, this.#blobs.path(layer.sha256));
     const firmwareDigest = `sha256:${sha256}` as const;
-    await this.#link(device, firmwareDigest, sha256);
+    await layout.link(firmwareDigest, this.#blobs.path(sha256));
     return {
       firmware,
       top: { mediaType: top.mediaType, size: top.bytes.length },
@@ -246,97 +237,14 @@ export class DiskStore implements Disposable {
     };
   }
 
-  /** Writes the index, and clears what it does not name. */
   async #rewrite(device: string, kept: readonly KeptFirmware[]): Promise<void> {
-    if (kept.length === 0) return await this.#clear(device);
-    const folder = this.#layout(device);
-    for (const algorithm of ALGORITHMS) await syncFolder(`${folder}/blobs/${algorithm}`);
-    await this.#writeFile(`${folder}/oci-layout`, `{"imageLayoutVersion":"1.0.0"}`);
-    await this.#writeFile(`${folder}/index.json`, formatIndex(kept));
-    await syncFolder(folder);
-    const blobs = kept.flatMap((one) => one.blobs);
-    await this.#sweep(device, new Set(blobs.map((digest) => this.#pathOf(device, digest))));
+    await this.#layout(device).rewrite(kept);
     this.#references?.set(device, kept.flatMap(contentsOf));
   }
 
-  async #clear(device: string): Promise<void> {
-    const folder = this.#layout(device);
-    // The index first: it must not name what is no longer there.
-    await removeIfThere(`${folder}/index.json`);
-    await removeIfThere(`${folder}/oci-layout`);
-    await this.#sweep(device, new Set());
-    this.#references?.set(device, []);
-  }
-
-  /** Two that write one layout at once would sweep away what the other has just written. */
-  async #inTurn<T>(device: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(device);
-    const turn = Promise.allSettled([before]).then(work);
-    this.#turns.set(device, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(device) === turn) this.#turns.delete(device);
-    }
-  }
-
-  #layout(device: string): string {
-    return `${this.#directory}/${device}`;
-  }
-
-  /** A second name for the same bytes; a copy where the file system has no links. */
-  async #link(device: string, digest: Digest, sha256: string | undefined): Promise<void> {
-    const path = await this.#blobPath(device, digest);
-    if (sha256 === undefined) {
-      await Deno.stat(path);
-      return;
-    }
-    const blob = this.#blobs.path(sha256);
-    try {
-      // What stands under that name may be of a file that was changed since.
-      if ((await Deno.stat(blob)).ino !== await inodeOf(path)) await removeIfThere(path);
-      await Deno.link(blob, path);
-    } catch (error) {
-      if (error instanceof Deno.errors.AlreadyExists) return;
-      if (isMissing(error)) throw error;
-      await Deno.copyFile(blob, path);
-    }
-  }
-
-  async #blobPath(device: string, digest: Digest): Promise<string> {
-    for (const algorithm of ALGORITHMS) {
-      await Deno.mkdir(`${this.#layout(device)}/blobs/${algorithm}`, { recursive: true });
-    }
-    return this.#pathOf(device, digest);
-  }
-
-  #pathOf(device: string, digest: Digest): string {
-    return `${this.#layout(device)}/blobs/${digest.replace(":", "/")}`;
-  }
-
-  #writeFile(path: string, content: Uint8Array | string): Promise<void> {
-    return writeWhole(
-      path,
-      content,
-      `${this.#directory}/${OWN_FOLDER}/drafts/${crypto.randomUUID()}`,
-    );
-  }
-
-  /** Removes the blobs of a layout that are not wanted. What is below may belong to another device. */
-  async #sweep(device: string, wanted: ReadonlySet<string>): Promise<void> {
-    for (const algorithm of ALGORITHMS) {
-      const folder = `${this.#layout(device)}/blobs/${algorithm}`;
-      try {
-        for await (const { name, isFile } of Deno.readDir(folder)) {
-          const path = `${folder}/${name}`;
-          if (isFile && isDigest(`${algorithm}:${name}`) && !wanted.has(path)) {
-            await Deno.remove(path);
-          }
-        }
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-      }
-    }
+  #layout(device: string): DeviceLayout {
+    const drafts = `${this.#directory}/${OWN_FOLDER}/drafts`;
+    return new DeviceLayout({ folder: `${this.#directory}/${device}`, drafts });
   }
 
   /** Takes a content away from all that refer to it, and from nobody else. */
@@ -346,12 +254,13 @@ export class DiskStore implements Disposable {
       throw error;
     }));
     for (const device of references.devicesOf(sha256)) {
-      await this.#inTurn(device, async () => {
-        const kept = await this.#read(device);
+      await this.#turns.take(device, async () => {
+        const layout = this.#layout(device);
+        const kept = await layout.read();
         // Without its layer a layout would name what is not there.
         const rest = kept.filter((one) => !contentsOf(one).includes(sha256));
         if (rest.length < kept.length) await this.#shrink(device, rest);
-        await removeIfThere(this.#pathOf(device, `sha256:${sha256}`));
+        await layout.remove(`sha256:${sha256}`);
         references.set(device, rest.flatMap(contentsOf));
       });
     }
@@ -364,7 +273,7 @@ export class DiskStore implements Disposable {
     } catch (error) {
       // Where the disk is full, too, an index must still not name what has to go.
       log.warn("Cannot write what is left of a device", { device, reason: String(error) });
-      await this.#clear(device);
+      await this.#rewrite(device, []);
     }
   }
 
@@ -375,35 +284,15 @@ export class DiskStore implements Disposable {
   async #findReferences(): Promise<References> {
     const references = this.#references = new References();
     for await (const device of this.#devices("")) {
-      await this.#inTurn(device, async () => {
-        const kept = await this.#read(device);
-        const linked = await this.#linked(device);
+      await this.#turns.take(device, async () => {
+        const layout = this.#layout(device);
+        const kept = await layout.read();
+        // Also what no index names: a process that was killed may have left it.
+        const linked = (await layout.linked()).filter((sha256) => this.#blobs.has(sha256));
         references.set(device, [...kept.flatMap(contentsOf), ...linked]);
       });
     }
     return references;
-  }
-
-  /** Also what no index names: a process that was killed may have left it. */
-  async #linked(device: string): Promise<readonly string[]> {
-    const linked = [];
-    try {
-      for await (const { name } of Deno.readDir(`${this.#layout(device)}/blobs/sha256`)) {
-        if (this.#blobs.has(name)) linked.push(name);
-      }
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
-    return linked;
-  }
-
-  async #read(device: string): Promise<readonly KeptFirmware[]> {
-    try {
-      return parseIndex(await Deno.readTextFile(`${this.#layout(device)}/index.json`));
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw error;
-    }
   }
 
   /** All devices that have a layout, also those below others' names. */
@@ -429,13 +318,4 @@ function findSame(kept: readonly KeptFirmware[], { firmware }: StoredRecord): Ke
 /** The SHA-256 of the contents that a layout has links to. */
 function contentsOf({ firmware, layer }: KeptFirmware): readonly string[] {
   return layer === undefined ? [firmware.sha256] : [layer, firmware.sha256];
-}
-
-async function inodeOf(path: string): Promise<number | null | undefined> {
-  try {
-    return (await Deno.stat(path)).ino;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
 }
