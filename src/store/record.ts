@@ -7,14 +7,16 @@
 
 import * as v from "valibot";
 import { type Digest, isDigest, REF_NAME_ANNOTATION } from "../oci.ts";
+import { FIRST_ISSUE } from "../schema.ts";
 
 /** What we note beside the tag in `index.json`: the firmware's checksums. */
 const FIRMWARE_ANNOTATION = "dev.otaflux.firmware";
 
 const firmwareSchema = v.object({
-  version: v.string(),
-  size: v.pipe(v.number(), v.safeInteger()),
-  crc32: v.pipe(v.number(), v.safeInteger()),
+  // It becomes a header, which what else a file may hold would break.
+  version: v.pipe(v.string(), v.regex(/^[0-9A-Za-z.+-]{1,256}$/)),
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  crc32: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(0xffffffff)),
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
   md5: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
   modifiedAt: v.pipe(v.string(), v.transform((text) => new Date(text)), v.date()),
@@ -88,10 +90,11 @@ export type KeptIndex = StoredFirmware & {
  * @returns What it says; undefined where it is none of ours, or not whole.
  */
 export function parseIndex(text: string): KeptIndex | undefined {
-  const index = v.safeParse(indexSchema, parseJson(text));
+  const index = v.safeParse(indexSchema, parseJson(text), FIRST_ISSUE);
   if (!index.success) return undefined;
   const [{ digest, annotations }] = index.output.manifests;
-  const firmware = v.safeParse(firmwareSchema, parseJson(annotations[FIRMWARE_ANNOTATION] ?? ""));
+  const noted = parseJson(annotations[FIRMWARE_ANNOTATION] ?? "");
+  const firmware = v.safeParse(firmwareSchema, noted, FIRST_ISSUE);
   const tag = annotations[REF_NAME_ANNOTATION];
   return firmware.success && tag !== undefined ? { tag, digest, ...firmware.output } : undefined;
 }
