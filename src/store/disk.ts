@@ -16,7 +16,7 @@ import { logger } from "../log.ts";
 import { type Digest, isDigest } from "../oci.ts";
 import { type BlobDraft, Blobs } from "./blobs.ts";
 import type { FileReader } from "./file_reader.ts";
-import { isMissing, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
+import { isMissing, readNote, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
 import { lockFile } from "./lock.ts";
 import {
   formatIndex,
@@ -134,7 +134,7 @@ export class DiskStore implements Disposable {
     const path = `${this.#layout(device)}/index.json`;
     try {
       const { mtime } = await Deno.stat(path);
-      const index = parseIndex(await Deno.readTextFile(path));
+      const index = parseIndex(await readNote(path));
       if (index === undefined) return undefined;
       const { layer, policy, ...firmware } = index;
       if (!this.#blobs.has(firmware.sha256)) {
@@ -299,10 +299,10 @@ export class DiskStore implements Disposable {
 
   async #readIndex(device: string): Promise<KeptIndex | undefined> {
     try {
-      return parseIndex(await Deno.readTextFile(`${this.#layout(device)}/index.json`));
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
+      return parseIndex(await readNote(`${this.#layout(device)}/index.json`));
+    } catch {
+      // Whatever stands there names nothing.
+      return undefined;
     }
   }
 

@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import { isMissing, storing, syncFolder, writeWhole } from "../files.ts";
+import { isMissing, readNote, storing, syncFolder, writeWhole } from "../files.ts";
 
 const noteSchema = v.object({ device: v.string(), version: v.string() });
 
@@ -55,7 +55,7 @@ export class VersionFiles {
   #read(device: string): Promise<string | undefined> {
     return storing(async () => {
       try {
-        const note = JSON.parse(await Deno.readTextFile(this.#path(device)));
+        const note = JSON.parse(await readNote(this.#path(device)));
         return v.parse(noteSchema, note).version;
       } catch (error) {
         if (isMissing(error)) return undefined;
