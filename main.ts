@@ -26,6 +26,7 @@ import { DowngradeGuard } from "./src/firmware/downgrade.ts";
 import { EventQueue } from "./src/events/queue.ts";
 import type { FirmwareStore, FirmwareVerifier } from "./src/firmware/firmware.ts";
 import { FirmwareManager } from "./src/firmware/manager.ts";
+import { LastingServer } from "./src/lasting_server.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
@@ -307,14 +308,11 @@ function serve(
   what: string,
   { hostname, port }: ListenAddress,
   handler: Deno.ServeHandler,
-): Deno.HttpServer {
+): LastingServer {
   try {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen: (address) => log.info(`${what} are served`, { ...address }),
-      onError,
-    }, handler);
+    const server = new LastingServer({ hostname, port, handler, onError });
+    log.info(`${what} are served`, { ...server.addr });
+    return server;
   } catch (error) {
     exitWithoutListening({ hostname, port }, error);
   }

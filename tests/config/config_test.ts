@@ -419,3 +419,7 @@ Deno.test("readConfig() repeats no secret of a flag that stands where a value wa
 Deno.test("readConfig() complains on one line, whatever a mistyped flag holds", () => {
   assert.doesNotMatch(complaintOf([...URL_FLAG, "--a\rb"]), /\r/);
 });
+
+Deno.test("readConfig() repeats no password of an address that looks like a flag", () => {
+  assert.match(complaintOf([...URL_FLAG, "--//user:hush@broker.example"]), /'--\/\/user…'/);
+});
