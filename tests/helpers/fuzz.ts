@@ -24,6 +24,9 @@ const CASE_LIMIT_MS = 2000;
 /** Makes and checks one case; its input is what it returns, for the report. */
 export type FuzzCase = (random: () => number) => unknown;
 
+/** Whoever has not ended by then never will, in milliseconds. */
+const HANG_MS = 10_000;
+
 /** How a target is run. */
 export interface FuzzOptions {
   /** How many times fewer cases, where each takes long. @default 1 */
@@ -69,7 +72,16 @@ export function fuzz(name: string, run: FuzzCase, { fraction = 1 }: FuzzOptions 
 
 async function timed(work: () => unknown): Promise<number> {
   const start = performance.now();
-  await work();
+  let timer;
+  // What nothing would ever settle ends a test without a word of which case it was.
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("It does not end")), HANG_MS);
+  });
+  try {
+    await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
   return performance.now() - start;
 }
 
