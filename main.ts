@@ -34,6 +34,7 @@ import { EventQueue } from "./src/events/queue.ts";
 import type { FirmwareStore, FirmwareVerifier } from "./src/firmware/firmware.ts";
 import { FirmwareLookup } from "./src/firmware/lookup.ts";
 import { FirmwareManager, type FirmwareManagerOptions } from "./src/firmware/manager.ts";
+import { LastingServer } from "./src/lasting_server.ts";
 import { LayoutSource } from "./src/layout/source.ts";
 import { configureLogging, logger } from "./src/log.ts";
 import { Metrics } from "./src/metrics/metrics.ts";
@@ -438,14 +439,11 @@ function serve(
   what: string,
   { hostname, port }: ListenAddress,
   handler: Deno.ServeHandler,
-): Deno.HttpServer {
+): LastingServer {
   try {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen: (address) => log.info(`${what} are served`, { ...address }),
-      onError,
-    }, handler);
+    const server = new LastingServer({ hostname, port, handler, onError });
+    log.info(`${what} are served`, { ...server.addr });
+    return server;
   } catch (error) {
     exitWithoutListening({ hostname, port }, error);
   }

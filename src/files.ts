@@ -35,6 +35,25 @@ export async function writeWhole(
   });
 }
 
+/** No file of ours that is read whole is nearly as long, in bytes: a note has some hundreds. */
+const NOTE_LIMIT_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Reads a small file of ours. What stands in its place may be anything: a pipe would be waited for
+ * without end, and a link may lead to what has none.
+ *
+ * @param path The file's name.
+ * @returns Its text.
+ * @throws {Deno.errors.InvalidData} It is no plain file, or far too long.
+ */
+export async function readNote(path: string): Promise<string> {
+  const { isFile, size } = await Deno.lstat(path);
+  if (isFile && size <= NOTE_LIMIT_BYTES) return await Deno.readTextFile(path);
+  throw new Deno.errors.InvalidData(
+    `${path} is no plain file of ${NOTE_LIMIT_BYTES} bytes at most`,
+  );
+}
+
 /**
  * Writes all of some bytes.
  *

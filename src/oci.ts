@@ -8,6 +8,7 @@
 import { createHash, type Hash } from "node:crypto";
 import * as v from "valibot";
 import { ServiceError } from "./errors.ts";
+import { FIRST_ISSUE } from "./schema.ts";
 
 /** Media types of manifests and indexes, OCI's and Docker's. */
 export const MANIFEST_MEDIA_TYPES = {
@@ -281,7 +282,7 @@ export function parseIndex(bytes: Uint8Array): ImageIndex {
 export function parseReferrers(bytes: Uint8Array): readonly Descriptor[] {
   const { manifests } = check(referrersSchema, parseJson(bytes), "list of referrers");
   return manifests.flatMap((entry) => {
-    const result = v.safeParse(descriptorSchema, entry);
+    const result = v.safeParse(descriptorSchema, entry, FIRST_ISSUE);
     return result.success ? [result.output] : [];
   });
 }
@@ -308,7 +309,7 @@ function check<S extends v.GenericSchema>(
   document: unknown,
   what: string,
 ): v.InferOutput<S> {
-  const result = v.safeParse(schema, document);
+  const result = v.safeParse(schema, document, FIRST_ISSUE);
   if (result.success) return result.output;
   const [issue] = result.issues;
   const at = v.getDotPath(issue) ?? "the document";

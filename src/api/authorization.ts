@@ -7,6 +7,7 @@
 import type { MiddlewareHandler } from "hono";
 import { logger } from "../log.ts";
 import { failure } from "./answers.ts";
+import { shownPath } from "./request_id.ts";
 import type { DeviceTokens } from "./tokens.ts";
 
 /** What those ask who watch over the service: they know no tokens, and learn of no firmware. */
@@ -30,7 +31,7 @@ export function authorize(
     const { path } = c.req;
     if (OPEN_PATHS.includes(path) || path.startsWith(OPEN_FOLDER)) return await next();
     if (tokens.accepts(c.req.header("authorization"))) return await next();
-    log.debug("Request is not authorised", { path });
+    log.debug("Request is not authorised", { path: shownPath(path) });
     return failure(c, {
       status: 401,
       body: "Credentials are missing or wrong",

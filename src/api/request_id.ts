@@ -51,12 +51,30 @@ export function identifyRequests(
     if (bytes <= HEAD_LIMIT_BYTES) headers.set(NAME, requestId);
     log.debug("Request is answered", () => ({
       method: c.req.method,
-      path: c.req.path.slice(0, PATH_LENGTH),
+      path: shownPath(c.req.path),
       status,
       milliseconds: Math.round(now() - start),
       requestId,
     }));
   };
+}
+
+/**
+ * A path as it may be logged. What follows a webhook's name may be its secret, also where the path
+ * is mistyped and leads nowhere.
+ *
+ * @param path A request's.
+ * @returns It, without a secret, and not too long.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.equal(shownPath("/version"), "/version");
+ * assert.equal(shownPath("/webhooks/quay/secret"), "/webhooks/quay/…");
+ * ```
+ */
+export function shownPath(path: string): string {
+  return path.replace(/(\/webhooks\/+[^/]*\/).*/is, "$1…").slice(0, PATH_LENGTH);
 }
 
 function headBytes(headers: Headers): number {

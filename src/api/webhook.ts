@@ -6,6 +6,7 @@
  */
 
 import * as v from "valibot";
+import { FIRST_ISSUE } from "../schema.ts";
 
 /** Something that happened to a repository. */
 export interface RegistryEvent {
@@ -82,7 +83,7 @@ export function readJson<T>(
   schema: v.GenericSchema<unknown, T>,
   wanted: string,
 ): T {
-  const parsed = v.safeParse(schema, parseJson(body));
+  const parsed = v.safeParse(schema, parseJson(body), FIRST_ISSUE);
   if (parsed.success) return parsed.output;
   throw new Refusal(`Body is no ${wanted}`);
 }
@@ -101,11 +102,12 @@ export function readJson<T>(
  * ```
  */
 export function repositoryIn(reference: string): string {
-  return reference.toLowerCase()
-    .replace(/^https?:\/\//, "")
-    .replace(/^[^/]*\/?/, "")
-    .replace(/@.*$/, "")
-    .replace(/:[^/]*$/, "");
+  const path = reference.toLowerCase().replace(/^(?:https?:\/\/)?[^/]*\/?/, "");
+  // By position, in linear time: an expression for an end that may begin anywhere is quadratic, and
+  // a megabyte of colons would take it minutes.
+  const [name = ""] = path.split("@", 1);
+  const tagAt = name.indexOf(":", name.lastIndexOf("/") + 1);
+  return tagAt === -1 ? name : name.slice(0, tagAt);
 }
 
 function parseJson(body: Uint8Array): unknown {

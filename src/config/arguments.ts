@@ -214,6 +214,8 @@ function settings(): [SettingKey, Setting][] {
 function complaintOf(message: string): string {
   const sentence = oneLine(message).replace(/^error: /, "")
     .replace(/=[^]*'/, "=…'")
+    // So may be what looks like a flag, and is an address whose beginning is missing.
+    .replace(/^(unknown option ')[^]*@[^]*'/, "$1…'")
     .replace(
       /^(too many arguments)\..*/,
       `$1, want flags, or one of the commands ${Object.keys(COMMANDS).join(", ")}; ` +

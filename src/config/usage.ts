@@ -54,7 +54,9 @@ export function invalid(name: string, value: string, takes: string): UsageError 
   // What stands before "@" in an address may be a password, which may hold "/" and "@" itself.
   // So may be what follows "?".
   const shown = JSON.stringify(
-    value.replace(/^([a-z]+:\/\/)?[^]*@/i, "$1…@").replace(/\?[^]*/, "?…"),
+    value.replace(/^([a-z]+:\/\/)?[^]*@/i, "$1…@").replace(/\?[^]*/, "?…")
+      // Where a value was left out, the next flag is taken for it.
+      .replace(/^(-[^=]*=)[^]*/, "$1…"),
   );
   return new UsageError(`${name}: ${shown} is not valid, it takes ${takes}`);
 }
@@ -66,5 +68,5 @@ export function invalid(name: string, value: string, takes: string): UsageError 
  * @returns It without line breaks.
  */
 export function oneLine(message: string): string {
-  return message.replaceAll(/\s*\n\s*/g, " ").trim();
+  return message.replaceAll(/\s*[\r\n\u2028\u2029]\s*/g, " ").trim();
 }

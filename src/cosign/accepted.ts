@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import * as v from "valibot";
 import { ServiceError } from "../errors.ts";
-import { isMissing, storing, writeWhole } from "../files.ts";
+import { isMissing, readNote, storing, writeWhole } from "../files.ts";
 import { type Digest, isDigest } from "../oci.ts";
 
 /** So many devices are kept in memory; without a folder others are forgotten. */
@@ -69,7 +69,7 @@ export class AcceptedVersions {
     if (known !== undefined || this.#directory === undefined) return known ?? new Map();
     const path = this.#path(this.#directory, device);
     try {
-      const file = v.parse(fileSchema, JSON.parse(await Deno.readTextFile(path)));
+      const file = v.parse(fileSchema, JSON.parse(await readNote(path)));
       return new Map(file.versions);
     } catch (cause) {
       if (isMissing(cause)) return new Map();

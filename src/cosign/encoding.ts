@@ -6,6 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
+import { FIRST_ISSUE } from "../schema.ts";
 import { Unacceptable } from "./unacceptable.ts";
 
 /**
@@ -34,7 +35,7 @@ export function decodeJson<S extends v.GenericSchema>(
   bytes: Uint8Array,
   schema: S,
 ): v.InferOutput<S> {
-  const result = v.safeParse(schema, parse(bytes));
+  const result = v.safeParse(schema, parse(bytes), FIRST_ISSUE);
   if (result.success) return result.output;
   const [issue] = result.issues;
   throw new Unacceptable(`a signature without a valid ${v.getDotPath(issue) ?? "form"}`);

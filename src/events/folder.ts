@@ -10,7 +10,7 @@
  */
 
 import * as v from "valibot";
-import { isMissing, removeIfThere, syncFolder, writeWhole } from "../files.ts";
+import { isMissing, readNote, removeIfThere, syncFolder, writeWhole } from "../files.ts";
 import { logger } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
 
@@ -129,11 +129,12 @@ async function readJson<T>(
   schema: v.GenericSchema<unknown, T>,
 ): Promise<T | undefined> {
   try {
-    const parsed = v.safeParse(schema, JSON.parse(await Deno.readTextFile(path)));
+    const parsed = v.safeParse(schema, JSON.parse(await readNote(path)));
     if (parsed.success) return parsed.output;
   } catch (error) {
     if (isMissing(error)) return undefined;
-    if (!(error instanceof SyntaxError)) throw error;
+    const isSpoiled = error instanceof SyntaxError || error instanceof Deno.errors.InvalidData;
+    if (!isSpoiled) throw error;
   }
   log.warn("What is written down of events cannot be read", { path });
   return undefined;

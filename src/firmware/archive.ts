@@ -105,7 +105,10 @@ export async function extractOnlyFile(
 }
 
 /** What a regular file is; what else an archive may hold is passed over, or refused. */
-function isFile({ name, type, pax }: Headers): boolean {
+function isFile({ name, type, size, pax }: Headers): boolean {
+  // The reader hands on what is no number, such as base 256 in a spelling that it does not know, and
+  // then waits without end for as many bytes.
+  if (!Number.isSafeInteger(size)) throw invalid("Layer is an archive with an entry of no size");
   if (name.split("/").at(-1)?.startsWith(".wh.")) return false;
   if (type === "file" || type === "contiguous-file") {
     // Its bytes are a map of the file and what is not empty of it: not what a device can run.

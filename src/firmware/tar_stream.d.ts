@@ -9,7 +9,7 @@ import type { Writable } from "node:stream";
 export interface Headers {
   /** Path within the archive. */
   readonly name: string;
-  /** In bytes. */
+  /** In bytes; no number where it is spelt in a way that the reader does not know. */
   readonly size: number;
   /** Null for a kind that the reader does not know. */
   readonly type: string | null;

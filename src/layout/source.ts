@@ -112,6 +112,7 @@ export class LayoutSource {
   async openBlob(device: string, { digest }: Descriptor): Promise<ReadableStream<Uint8Array>> {
     const path = this.#blobPath(device, digest);
     try {
+      await assertFile(path);
       const file = await Deno.open(path, { read: true });
       return file.readable;
     } catch (cause) {
@@ -214,7 +215,7 @@ function subjectOf(manifest: Uint8Array): unknown {
 /** A file's bytes; undefined where there is no such file. */
 async function readFile(path: string): Promise<Uint8Array | undefined> {
   try {
-    const { size } = await Deno.stat(path);
+    const { size } = await assertFile(path);
     if (size <= MANIFEST_LIMIT_BYTES) return await Deno.readFile(path);
   } catch (error) {
     const isMissing = error instanceof Deno.errors.NotFound ||
@@ -225,6 +226,13 @@ async function readFile(path: string): Promise<Uint8Array | undefined> {
   throw new ServiceError("source-invalid", "Document in the layout is too large", {
     cause: `${path} has more than ${MANIFEST_LIMIT_BYTES} bytes`,
   });
+}
+
+/** Links are followed, but to open a pipe would be to wait for who writes into it. */
+async function assertFile(path: string): Promise<Deno.FileInfo> {
+  const status = await Deno.stat(path);
+  if (status.isFile) return status;
+  throw new Deno.errors.InvalidData(`${path} is no file`);
 }
 
 /** The path stays in the cause: devices need not know how the folders are called. */

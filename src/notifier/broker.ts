@@ -33,6 +33,12 @@ const STABLE_MS = 5000;
 /** mosquitto takes 20 at once where it does not say otherwise, MQTT 3.1.1 has no way to say it. */
 const IN_FLIGHT = 10;
 
+/**
+ * A broker of MQTT 5 keeps longer packets from us (3.1.2.11.4): it would hand on what anybody has
+ * published, 256 MB at most. The longest of ours has a topic of 1,255 bytes and 4 KiB of content.
+ */
+const PACKET_LIMIT_BYTES = 64 * 1024;
+
 /** Refusals that mean the protocol: of MQTT 3.1.1 (3.2.2.3) and MQTT 5 (3.2.2.2). */
 const WRONG_PROTOCOL = [1, 0x84];
 
@@ -246,6 +252,7 @@ export class MqttBroker implements Broker {
         reconnectPeriod: 0,
         resubscribe: false,
         timerVariant: "native",
+        ...(level === 5 && { properties: { maximumPacketSize: PACKET_LIMIT_BYTES } }),
         will: {
           topic: willTopic,
           payload: encoder.encode(OFFLINE),

@@ -27,6 +27,11 @@ export interface ClientOptions {
   readonly resubscribe: boolean;
   /** Whether timers are the system's own, or a worker's. */
   readonly timerVariant: "native";
+  /** What is said to a broker of MQTT 5 (3.1.2.11). */
+  readonly properties?: {
+    /** No longer packet is to be sent to us, in bytes. */
+    readonly maximumPacketSize: number;
+  };
   /** What the broker publishes when the client is lost. */
   readonly will: {
     readonly topic: string;

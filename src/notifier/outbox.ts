@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import * as v from "valibot";
 import { describeError } from "../errors.ts";
-import { removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
+import { readNote, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
 import { logger } from "../log.ts";
 import { type Digest, isDigest } from "../oci.ts";
 import { isRepositoryName } from "../repository.ts";
@@ -172,7 +172,7 @@ export class Outbox {
       if (name.endsWith(".draft")) await removeIfThere(path);
       if (!name.endsWith(".json")) continue;
       try {
-        const notification = v.parse(kept, JSON.parse(await Deno.readTextFile(path)));
+        const notification = v.parse(kept, JSON.parse(await readNote(path)));
         this.#waiting.set(notification.device, {
           ...notification,
           isConfirmed: false,

@@ -6,6 +6,7 @@
  */
 
 import { ServiceError } from "../errors.ts";
+import { reachOf } from "./addresses.ts";
 import type { Fetch } from "./fetch.ts";
 
 /** One hop leads to a storage, a second one is seen with proxies; more is a loop. */
@@ -30,6 +31,7 @@ export function withRedirects(fetch: Fetch): Fetch {
       }
       await response.body?.cancel();
       const next = target(response, current);
+      refuseInward(next, new URL(url));
       if (next.origin !== current.origin) headers = withoutAuthorization(headers);
       current = next;
     }
@@ -60,6 +62,21 @@ function target(response: Response, current: URL): URL {
     );
   }
   return next;
+}
+
+/**
+ * Storages on private addresses are common, but nobody keeps blobs where only this machine is told
+ * something, or on its loopback interface, unless the registry is there, too. Whoever can answer in
+ * the registry's place could else have us ask there.
+ */
+function refuseInward(next: URL, registry: URL): void {
+  const reach = reachOf(next.hostname);
+  const isNarrow = reach === "machine" || reach === "link";
+  if (!isNarrow || reach === reachOf(registry.hostname)) return;
+  throw new ServiceError(
+    "source-invalid",
+    `Registry redirects to ${next.origin}, which only this machine can reach`,
+  );
 }
 
 /** Its challenge is none of the registry's: who answered it would hand the credentials over. */

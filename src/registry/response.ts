@@ -8,6 +8,7 @@
 import * as v from "valibot";
 import { bytesOf } from "../byte_stream.ts";
 import { ServiceError } from "../errors.ts";
+import { FIRST_ISSUE } from "../schema.ts";
 import { retryAfterMs } from "./retry.ts";
 
 /** So much of an error's body is read: the specification has a few words per error. */
@@ -66,7 +67,7 @@ export async function readJson<S extends v.GenericSchema>(
   options: ReadOptions & { readonly schema: S },
 ): Promise<v.InferOutput<S>> {
   const bytes = await readBytes(response, options);
-  const result = v.safeParse(options.schema, parseJson(bytes));
+  const result = v.safeParse(options.schema, parseJson(bytes), FIRST_ISSUE);
   if (result.success) return result.output;
   throw new ServiceError(
     "source-invalid",
@@ -99,7 +100,7 @@ async function errorCodes(response: Response): Promise<string[] | undefined> {
       action: "read an error",
       limit: ERROR_BODY_LIMIT_BYTES,
     });
-    const result = v.safeParse(errorsSchema, parseJson(bytes));
+    const result = v.safeParse(errorsSchema, parseJson(bytes), FIRST_ISSUE);
     return result.success ? result.output.errors.map(({ code }) => code.slice(0, 64)) : undefined;
   } catch {
     // The status says enough; a body that breaks off changes nothing about it.

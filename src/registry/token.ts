@@ -5,9 +5,9 @@
  * @module
  */
 
-import { BlockList, isIP } from "node:net";
 import * as v from "valibot";
 import { ServiceError } from "../errors.ts";
+import { reachOf } from "./addresses.ts";
 import type { Fetch } from "./fetch.ts";
 import { ensureOk, readJson } from "./response.ts";
 
@@ -106,35 +106,10 @@ function checkRealm(realm: string, registry: URL): URL {
   const isAllowed = url !== undefined &&
     (url.protocol === "https:" || (url.protocol === "http:" && registry.protocol === "http:")) &&
     url.username === "" && url.password === "" &&
-    (!isInternal(url.hostname) || isInternal(registry.hostname));
+    (reachOf(url.hostname) === "anywhere" || reachOf(registry.hostname) !== "anywhere");
   if (isAllowed) return url;
   throw new ServiceError(
     "source-invalid",
     `Registry names a token server that is not to be trusted: ${url?.origin ?? "no web address"}`,
   );
-}
-
-function isInternal(hostname: string): boolean {
-  // The dot at the end of a full name changes nothing about whom it names.
-  if (/(?:^|\.)localhost\.?$/.test(hostname)) return true;
-  const address = hostname.replace(/^\[(.*)\]$/, "$1");
-  const family = isIP(address);
-  return family !== 0 && internalAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
-}
-
-/** Loopback, private, shared and link-local addresses (RFC 6890). */
-const internalAddresses = new BlockList();
-for (
-  const [network, prefix] of [
-    ["0.0.0.0", 8],
-    ["10.0.0.0", 8],
-    ["100.64.0.0", 10],
-    ["127.0.0.0", 8],
-    ["169.254.0.0", 16],
-    ["172.16.0.0", 12],
-    ["192.168.0.0", 16],
-  ] as const
-) internalAddresses.addSubnet(network, prefix, "ipv4");
-for (const [network, prefix] of [["::", 127], ["fc00::", 7], ["fe80::", 10]] as const) {
-  internalAddresses.addSubnet(network, prefix, "ipv6");
 }

@@ -148,7 +148,7 @@ export class Blobs {
   async open(sha256: string): Promise<FileReader | undefined> {
     try {
       // Whoever comes at once after a start shares one verification.
-      const isIntact = this.#isUnchanged(sha256, await Deno.stat(this.path(sha256))) ||
+      const isIntact = this.#isUnchanged(sha256, await Deno.lstat(this.path(sha256))) ||
         await this.#verifications.join(sha256, () => this.#verify(sha256));
       if (!isIntact) return undefined;
       const file = await Deno.open(this.path(sha256), { read: true });
@@ -216,10 +216,10 @@ export class Blobs {
   #takeOver(): void {
     const found: [sha256: string, status: Deno.FileInfo][] = [];
     for (const { name } of Deno.readDirSync(this.#options.directory)) {
-      const status = Deno.statSync(this.path(name));
-      // A layout holds a second link to each blob that it needs.
-      if (status.nlink === 1) Deno.removeSync(this.path(name));
-      else found.push([name, status]);
+      const status = Deno.lstatSync(this.path(name));
+      // A layout holds a second link to each blob that it needs. What is no file is none of ours.
+      if (status.isFile && status.nlink !== 1) found.push([name, status]);
+      else Deno.removeSync(this.path(name), { recursive: true });
     }
     const modified = ({ mtime }: Deno.FileInfo): number => mtime?.getTime() ?? 0;
     found.sort(([, a], [, b]) => modified(a) - modified(b));
@@ -233,32 +233,46 @@ export class Blobs {
   #place(draft: string, sha256: string): void {
     const path = this.path(sha256);
     if (this.#isThere(sha256)) Deno.removeSync(draft);
-    else Deno.renameSync(draft, path);
+    else this.#replace(draft, path);
     this.#learn(sha256, Deno.statSync(path), { isVerified: true });
     this.#freshSinceMs.set(sha256, performance.now());
   }
 
+  /** A file takes any file's place, but not a folder's. */
+  #replace(draft: string, path: string): void {
+    try {
+      Deno.renameSync(draft, path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.IsADirectory)) throw error;
+      Deno.removeSync(path, { recursive: true });
+      Deno.renameSync(draft, path);
+    }
+  }
+
   #isThere(sha256: string): boolean {
     try {
-      return this.#isUnchanged(sha256, Deno.statSync(this.path(sha256)));
+      return this.#isUnchanged(sha256, Deno.lstatSync(this.path(sha256)));
     } catch (error) {
       if (isMissing(error)) return false;
       throw error;
     }
   }
 
-  #isUnchanged(sha256: string, { size, mtime, ino }: Deno.FileInfo): boolean {
+  #isUnchanged(sha256: string, { isFile, size, mtime, ino }: Deno.FileInfo): boolean {
     const known = this.#known.get(sha256);
-    return known !== undefined && known.isVerified && known.size === size &&
+    return isFile && known !== undefined && known.isVerified && known.size === size &&
       known.modifiedMs === mtime?.getTime() && known.inode === ino;
   }
 
   async #verify(sha256: string): Promise<boolean> {
-    const file = await Deno.open(this.path(sha256), { read: true });
-    const status = file.statSync();
-    if (await hashOf(file.readable) === sha256) {
-      this.#learn(sha256, status, { isVerified: true });
-      return true;
+    // To open a pipe would be to wait for who writes into it, and a link may lead to what has no end.
+    if ((await Deno.lstat(this.path(sha256))).isFile) {
+      const file = await Deno.open(this.path(sha256), { read: true });
+      const status = file.statSync();
+      if (await hashOf(file.readable) === sha256) {
+        this.#learn(sha256, status, { isVerified: true });
+        return true;
+      }
     }
     log.error("Firmware was changed on disk, removing it", { sha256 });
     await this.remove(sha256);

@@ -6,9 +6,12 @@
  * @module
  */
 
-import { isMissing, removeIfThere, syncFolder, writeWhole } from "../files.ts";
+import { isMissing, readNote, removeIfThere, syncFolder, writeWhole } from "../files.ts";
+import { logger } from "../log.ts";
 import { type Digest, isDigest } from "../oci.ts";
 import { formatIndex, type KeptFirmware, parseIndex } from "./record.ts";
+
+const log = logger("store");
 
 /** Folders of a layout's blobs. */
 const ALGORITHMS = ["sha256", "sha512"] as const;
@@ -53,10 +56,16 @@ export class DeviceLayout {
    */
   async read(): Promise<readonly KeptFirmware[]> {
     try {
-      return parseIndex(await Deno.readTextFile(`${this.#folder}/index.json`));
+      return parseIndex(await readNote(`${this.#folder}/index.json`));
     } catch (error) {
-      if (isMissing(error)) return [];
-      throw error;
+      // What stands there names nothing; whoever comes for it is served what is fetched again.
+      if (!isMissing(error)) {
+        log.warn("Cannot read what is known of a device", {
+          folder: this.#folder,
+          reason: String(error),
+        });
+      }
+      return [];
     }
   }
 

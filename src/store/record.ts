@@ -7,6 +7,7 @@
 
 import * as v from "valibot";
 import { type Digest, isDigest, REF_NAME_ANNOTATION } from "../oci.ts";
+import { FIRST_ISSUE } from "../schema.ts";
 
 /** What we note beside the tag in `index.json`: a list of the selections that it serves, and how. */
 const FIRMWARE_ANNOTATION = "dev.otaflux.firmware";
@@ -22,9 +23,10 @@ const keptSchema = v.object({
   selection: v.string(),
   savedAt: dateSchema,
   tag: v.string(),
-  version: v.string(),
-  size: v.pipe(v.number(), v.safeInteger()),
-  crc32: v.pipe(v.number(), v.safeInteger()),
+  // It becomes a header, which what else a file may hold would break.
+  version: v.pipe(v.string(), v.regex(/^[0-9A-Za-z.+-]{1,256}$/)),
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  crc32: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(0xffffffff)),
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
   md5: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
   modifiedAt: dateSchema,
@@ -119,12 +121,12 @@ export interface KeptFirmware {
  * not what is not whole.
  */
 export function parseIndex(text: string): readonly KeptFirmware[] {
-  const index = v.safeParse(indexSchema, parseJson(text));
+  const index = v.safeParse(indexSchema, parseJson(text), FIRST_ISSUE);
   if (!index.success) return [];
   const kept = index.output.manifests.flatMap(({ mediaType, digest, size, annotations }) => {
     const list = parseJson(annotations[FIRMWARE_ANNOTATION] ?? "");
     return (Array.isArray(list) ? list : []).flatMap((item): KeptFirmware[] => {
-      const result = v.safeParse(keptSchema, item);
+      const result = v.safeParse(keptSchema, item, FIRST_ISSUE);
       if (!result.success) return [];
       const { selection, savedAt, blobs, layer, policy, ...content } = result.output;
       const firmware = { digest, ...content };

@@ -7,7 +7,7 @@
 
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import { isMissing, storing, syncFolder, writeWhole } from "../files.ts";
+import { isMissing, readNote, storing, syncFolder, writeWhole } from "../files.ts";
 import { asQuery, formatSelection, type Question } from "../selection.ts";
 
 /** So many selections of a device are noted beside that of its newest firmware, the latest ones. */
@@ -92,7 +92,7 @@ export class VersionFiles {
   #read(device: string): Promise<Note> {
     return storing(async () => {
       try {
-        const text = await Deno.readTextFile(this.#path(device));
+        const text = await readNote(this.#path(device));
         const { version, selections } = v.parse(noteSchema, JSON.parse(text));
         return new Map(version === undefined ? selections : [["", version], ...selections]);
       } catch (error) {

@@ -67,6 +67,7 @@ export class TlsServer {
   readonly #backends = new Set<Backend>();
   readonly #connections = new Set<Promise<void>>();
   #newest: Backend;
+  #isEnding = false;
 
   /**
    * Listens.
@@ -115,6 +116,7 @@ export class TlsServer {
    * @returns When they have.
    */
   async shutdown(): Promise<void> {
+    this.#isEnding = true;
     this.#listener.close();
     for (const { clients } of this.#backends) {
       // `Deno.serve` would wait for whoever has not even greeted it.
@@ -144,7 +146,24 @@ export class TlsServer {
     });
     const backend = { server, clients, connections: 0 };
     this.#backends.add(backend);
+    server.finished.catch((error) => this.#replace(backend, pair, error));
     return backend;
+  }
+
+  /** A server ends by itself where files are wanting; its connections go on. */
+  #replace(backend: Backend, pair: CertificatePair, error: unknown): void {
+    log.error("Cannot take connections over", { reason: describeError(error) });
+    if (backend !== this.#newest) return;
+    const attempt = (): void => {
+      if (backend !== this.#newest || this.#isEnding) return;
+      try {
+        this.#newest = this.#start(pair);
+        this.#endIfUnused(backend);
+      } catch {
+        setTimeout(attempt, ACCEPT_PAUSE_MS);
+      }
+    };
+    setTimeout(attempt, ACCEPT_PAUSE_MS);
   }
 
   #endIfUnused(backend: Backend): void {

@@ -71,3 +71,19 @@ Deno.test("identifyRequests() logs each request in one line, the path cut", asyn
   });
   assert.equal(lines.length, 1);
 });
+
+Deno.test("identifyRequests() logs no secret of a webhook's path, mistyped or not", async () => {
+  const lines: string[] = [];
+  configureLogging({ level: "debug", format: "json", write: (line) => lines.push(line) });
+  try {
+    for (const path of ["/webhooks/quay/hush", "//webhooks/quay//hush", "/Webhooks/x/y/hush?a"]) {
+      const response = await app().request(`http://localhost${path}`);
+      await response.text();
+    }
+  } finally {
+    resetSync();
+  }
+  assert.equal(lines.length, 3);
+  assert.match(lines[0] ?? "", /"path":"\/webhooks\/quay\/…"/);
+  assert.doesNotMatch(lines.join("\n"), /hush/);
+});

@@ -33,3 +33,12 @@ Deno.test("repositoryIn() finds every repository with every tag", () => {
     },
   ));
 });
+
+Deno.test("repositoryIn() takes no longer for what is made to be slow", () => {
+  const start = performance.now();
+  for (const end of ["/", "\n", "@\n", ":/"]) {
+    for (const mark of [":", "@", "/", "https://"]) repositoryIn(`x/${mark.repeat(500_000)}${end}`);
+  }
+  // A quadratic expression takes a minute and more for each.
+  assert.ok(performance.now() - start < 5000);
+});

@@ -418,3 +418,18 @@ Deno.test("readConfig() lets a flag win over the variable of its rival", () => {
   const { source } = configOf(["--registry-password", "flag"], { env });
   assert.equal(source.kind === "registry" && source.credentials?.password, "flag");
 });
+
+Deno.test("readConfig() repeats no secret of a flag that stands where a value was left out", () => {
+  const complaint = complaintOf([...URL_FLAG, "--listen-addr", "--mqtt-password=hush"]);
+  assert.match(complaint, /^--listen-addr: "--mqtt-password=…" is not valid/);
+});
+
+Deno.test("readConfig() complains on one line, whatever a mistyped flag holds", () => {
+  assert.doesNotMatch(complaintOf([...URL_FLAG, "--a\rb"]), /\r/);
+});
+
+Deno.test("readConfig() repeats no password of an address that looks like a flag", () => {
+  for (const address of ["--//user:hush@broker.example", "---hush@broker.example"]) {
+    assert.equal(complaintOf([...URL_FLAG, address]), "Unknown option '…'");
+  }
+});

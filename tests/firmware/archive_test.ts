@@ -300,3 +300,23 @@ Deno.test("extractOnlyFile() passes over the whiteouts of an image", async () =>
   const { bytes } = await extract(new WatchedStream(archive).stream, { compression: "none" });
   assert.notEqual(bytes.length, 0);
 });
+
+/** Writes a size that is none into the header of an entry, whose checksum then holds. */
+function withoutSize(tar: Bytes, at: number): Bytes {
+  const damaged = tar.slice();
+  damaged.set([0x81], at + 124);
+  damaged.fill(0x20, at + 148, at + 156);
+  const sum = damaged.subarray(at, at + 512).reduce((total, byte) => total + byte, 0);
+  damaged.set(utf8(`${sum.toString(8).padStart(6, "0")}\0 `), at + 148);
+  return damaged;
+}
+
+Deno.test("extractOnlyFile() does not wait for an entry whose size is no number", async () => {
+  for (
+    const [entries, at] of [[[file("a")], 0], [[entry("a/", "directory"), file("b")], 0]] as const
+  ) {
+    const tar = withoutSize(await packTar([...entries]), at);
+    const pieces = ReadableStream.from([tar.slice(0, 600), tar.slice(600)]);
+    await assert.rejects(extract(pieces), invalid(/entry of no size/));
+  }
+});

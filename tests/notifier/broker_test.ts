@@ -24,6 +24,8 @@ class ScriptedBroker implements AsyncDisposable {
   readonly #serving: Promise<void>;
   /** The protocol levels that were asked for, in their order. */
   readonly levels: number[] = [];
+  /** The CONNECTs themselves. */
+  readonly connects: Uint8Array[] = [];
 
   constructor(script: Script) {
     this.#serving = this.#accept(script);
@@ -55,7 +57,8 @@ class ScriptedBroker implements AsyncDisposable {
     this.#connections.add(connection);
     const bytes = new Uint8Array(1024);
     try {
-      await connection.read(bytes);
+      const count = await connection.read(bytes);
+      this.connects.push(bytes.slice(0, count ?? 0));
       // Fixed header, its length in one byte, the name MQTT with its length, the level.
       this.levels.push(bytes[8] ?? 0);
       const answer = script(bytes[8] ?? 0, this.levels.length);
@@ -225,4 +228,15 @@ Deno.test("MqttBroker ends at once while it waits for the next attempt", async (
   });
   await client.broker.close();
   assert.equal(client.sessions.length, 0);
+});
+
+Deno.test("MqttBroker has a broker of MQTT 5 keep long packets to itself", async () => {
+  for (const [protocol, answer, isSaid] of [[5, CONNACK_5, true], [4, CONNACK_4, false]] as const) {
+    await using broker = new ScriptedBroker(() => answer);
+    await using client = new Client(broker.port, { protocol });
+    await client.until(() => client.sessions.length === 1);
+    // Property 39, 64 KiB (MQTT 5, 3.1.2.11.4).
+    const text = broker.connects.map((bytes) => bytes.join()).join();
+    assert.equal(text.includes("39,0,1,0,0"), isSaid, text);
+  }
 });

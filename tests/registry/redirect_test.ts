@@ -198,3 +198,39 @@ Deno.test("createTransport() does not follow a blob to another kind of address",
     (error) => isServiceError(error, "source-invalid") && !error.message.includes("passwd"),
   );
 });
+
+Deno.test("withRedirects() is not led to what only this machine can reach", async (t) => {
+  const cases: readonly (readonly [to: string, isFollowed: boolean, registry?: string])[] = [
+    ["https://127.0.0.1/a", false],
+    ["https://localhost./a", false],
+    ["https://0/a", false],
+    ["https://[::1]/a", false],
+    ["https://[::ffff:7f00:1]/a", false],
+    ["https://169.254.169.254/latest/meta-data/", false],
+    ["https://[::ffff:169.254.169.254]/latest/", false],
+    ["https://0xa9fea9fe/latest/", false],
+    ["https://[fd00:ec2::254]/latest/", false],
+    ["https://100.100.100.200/latest/", false],
+    ["https://169.254.169.254/latest/", false, "https://127.0.0.1"],
+    ["https://127.0.0.1/a", false, "https://10.0.0.5"],
+    // Storages behind a registry, all on one machine or in one network.
+    ["https://10.0.0.7/a", true],
+    ["https://127.0.0.1:9000/a", true, "https://localhost:5000"],
+  ];
+  for (const [to, isFollowed, registry = REGISTRY] of cases) {
+    await t.step(`${registry} to ${to}`, async () => {
+      const next = new URL(to).href;
+      const web = new Web({ [`${registry}/a`]: to, [next]: 200 });
+      const answer = web.fetch(`${registry}/a`, INIT);
+      if (isFollowed) await (await answer).body?.cancel();
+      else {
+        await assert.rejects(
+          answer,
+          (error) =>
+            isServiceError(error, "source-invalid") && /only this machine/.test(error.message),
+        );
+      }
+      assert.equal(web.asked.length, isFollowed ? 2 : 1);
+    });
+  }
+});

@@ -329,3 +329,48 @@ withBench(
     assert.equal(await bench.store.load("a"), undefined);
   },
 );
+
+/** What may stand where a file should. */
+const INTRUDERS: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+  "a pipe": (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
+  "a folder": (path) => Deno.mkdir(`${path}/a/b`, { recursive: true }),
+  "a link without end": (path) => Deno.symlink("/dev/zero", path),
+  "a link to nowhere": (path) => Deno.symlink("/nowhere", path),
+  "a file without end": (path) =>
+    Deno.writeTextFile(path, "").then(() => Deno.truncate(path, 2 ** 33)),
+};
+
+for (const [what, put] of Object.entries(INTRUDERS)) {
+  withBench(
+    `DiskStore does not serve, nor wait for, ${what} in a blob's place`,
+    async (bench, folder) => {
+      await bench.serve("a", one);
+      const blob = `${folder}/.otaflux/blobs/${sha256Of(one)}`;
+      const replace = async (): Promise<void> => {
+        await Deno.remove(blob, { recursive: true });
+        await put(blob);
+      };
+      // A file of 8 GiB is hashed to its end, once.
+      if (what !== "a file without end") {
+        await replace();
+        assert.equal(await bench.served("a"), undefined);
+        await bench.serve("a", one);
+        assert.deepEqual(await bench.served("a"), one);
+      }
+      await replace();
+      await bench.restart();
+      await bench.serve("a", one);
+      assert.deepEqual(await bench.served("a"), one);
+    },
+  );
+
+  withBench(`DiskStore does not wait for ${what} in an index's place`, async (bench, folder) => {
+    await bench.serve("a", one);
+    await bench.serve("b", two);
+    await Deno.remove(`${folder}/a/index.json`);
+    await put(`${folder}/a/index.json`);
+    await bench.restart();
+    assert.equal(await bench.served("a"), undefined);
+    assert.deepEqual(await bench.served("b"), two);
+  });
+}
