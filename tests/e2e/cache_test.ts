@@ -129,7 +129,7 @@ Deno.test("a second process on a cache folder ends with status 1 and one line", 
     });
     assert.deepEqual([code, stderr], [
       1,
-      `otaflux: Cache folder "${folder}" is used by another process\n`,
+      `otaflux: Cache folder "${folder}" is used by another process: end that one, or name another folder\n`,
     ]);
     assert.equal(first.records.some(({ level }) => level === "error"), false);
   }));
