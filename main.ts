@@ -283,7 +283,7 @@ async function createStore(
     const defaultSelection = formatSelection(selection);
     return await DiskStore.open({ directory, defaultSelection, ...options });
   } catch (error) {
-    exitWith(EXIT_FAILURE, describeError(error));
+    exitWith(EXIT_FAILURE, `${describeError(error)}; see --cache-dir`);
   }
 }
 
