@@ -75,7 +75,7 @@ const FOREIGN_FLAGS = {
     "--tlog-upload",
     "--use-signing-config",
   ],
-  curl: ["--etag-compare", "--etag-save", "--http1", "--no-alpn"],
+  curl: ["--data-urlencode", "--etag-compare", "--etag-save", "--http1", "--no-alpn"],
   deno: ["--unstable-net"],
   compile: ["--out", "--target"],
   docker: [
