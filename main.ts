@@ -227,7 +227,7 @@ async function createStore(
     const defaultSelection = formatSelection(selection);
     return await DiskStore.open({ directory, defaultSelection, ...options });
   } catch (error) {
-    exitWith(EXIT_FAILURE, describeError(error));
+    exitWith(EXIT_FAILURE, `${describeError(error)}; see --cache-dir`);
   }
 }
 
@@ -456,7 +456,8 @@ function onError(error: unknown): Response {
 
 function exitWithoutListening({ hostname, port }: ListenAddress, error: unknown): never {
   const address = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-  exitWith(EXIT_FAILURE, `Cannot listen on ${address}: ${describeError(error)}`);
+  const next = "see --listen-addr and --metrics-listen-addr";
+  exitWith(EXIT_FAILURE, `Cannot listen on ${address}: ${describeError(error)}; ${next}`);
 }
 
 /** Waits for the first signal; a second one ends the program at once. */

@@ -107,6 +107,7 @@ Try it yourself, in another terminal:
   curl -o firmware.bin '${origin}/firmware?device=gateway/edge'
   curl -i '${origin}/version?device=nobody'
   curl '${metrics}/metrics'
+In a browser on this machine, what is served to whom: ${metrics}/
 With ORAS, publish a newer version and ask again after a minute:
   oras push --oci-layout ${folder}/esp32-garden:1.2.0 firmware.bin
 

@@ -57,8 +57,57 @@ Deno.test("the demo plays a device, what it says to try works, and it leaves not
     assert.ok(readme.includes(`device=esp32-garden'\n${garden}\n`), "README shows what is printed");
     assert.match(gateway, /^2\.10\.0\n\d+\n4200000$/);
     assert.match(nobody, /^HTTP\/1\.1 404 .*\r\n(.*\r\n)*\r\nNo firmware for device 'nobody'\n\n$/);
+    const page = /^In a browser .*: (http:\S+)$/m.exec(text)?.[1] ?? "";
+    assert.match(await (await fetch(page)).text(), /gateway\/edge/);
     assert.match(metrics, /^http_requests_total\{method="GET",path="\/version",status="404"\} 1$/m);
   });
   assert.equal(code, 0);
   assert.ok(!await exists(folder));
+});
+
+/** The client in docs/devices.md, as it is written there. */
+async function documentedClient(): Promise<string> {
+  const devices = await Deno.readTextFile(join(REPOSITORY, "docs", "devices.md"));
+  return /^#!\/bin\/sh\n[^]*?(?=^```$)/m.exec(devices)?.[0] ?? "";
+}
+
+Deno.test("the client in docs/devices.md updates, resumes, and takes nothing damaged", async () => {
+  const script = await documentedClient();
+  const cwd = await Deno.makeTempDir({ prefix: "otaflux-client-" });
+  try {
+    await withDemo(async (lines) => {
+      const origin = /curl '(.+)\/version/.exec(lines.join("\n"))?.[1] ?? "";
+      const update = (device: string): ReturnType<typeof run> =>
+        run("sh", { args: ["-c", script, "update.sh", origin, device], cwd });
+      const firmware = (): Promise<Uint8Array> => Deno.readFile(join(cwd, "firmware.bin"));
+
+      const first = await update("esp32-garden");
+      assert.ok(first.success, first.stderr);
+      const bytes = await firmware();
+      assert.equal(bytes.length, 314_159);
+
+      const part = join(cwd, "2215403877.part");
+      // Cut off at the first byte, in between, and after the last one.
+      for (const length of [0, 1000, bytes.length]) {
+        await Deno.remove(join(cwd, "firmware.bin"));
+        await Deno.remove(join(cwd, "firmware.version"));
+        await Deno.writeFile(part, bytes.subarray(0, length));
+        const { success, stderr } = await update("esp32-garden");
+        assert.ok(success, stderr);
+        assert.deepEqual(await firmware(), bytes);
+      }
+
+      await Deno.remove(join(cwd, "firmware.version"));
+      await Deno.writeFile(part, new Uint8Array(1000));
+      const damaged = await update("esp32-garden");
+      assert.deepEqual([damaged.success, damaged.stderr], [false, "1.1.0 is damaged\n"]);
+      assert.ok(!await exists(part));
+      assert.ok((await update("esp32-garden")).success);
+      assert.deepEqual(await firmware(), bytes);
+
+      assert.match((await update("nobody")).stderr, /404/);
+    });
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
 });

@@ -36,6 +36,12 @@ const NETWORK: readonly (readonly [words: RegExp, advice: string])[] = [
     "--registry-url with http:// or give --registry-insecure",
   ],
   [
+    // What `openssl req -x509` makes, if it is not told otherwise.
+    /CaUsedAsEndEntity/,
+    "The registry's certificate is one of an authority, which must not be a server's: make it with " +
+    "-addext basicConstraints=critical,CA:FALSE, and name it with --registry-ca-cert-path",
+  ],
+  [
     /certificate|UnknownIssuer|NotValidForName/i,
     "The registry's certificate is not trusted: name the authority that signed it with " +
     "--registry-ca-cert-path, and use the name that the certificate is for",
@@ -103,10 +109,14 @@ export function advise(error: ServiceError, place: Place, progress: Progress): s
 
 function adviseUnknown(_error: ServiceError, place: Place, progress: Progress): string {
   const { repository, kind, name } = place;
+  const scheme = name.startsWith("http://") ? "--plain-http " : "";
   const push = kind === "layout"
     ? `oras push --oci-layout ${name}/${repository}:1.0.0 firmware.bin`
-    : `oras push ${name.replace(/^https?:\/\//, "")}/${repository}:1.0.0 firmware.bin`;
+    : `oras push ${scheme}${name.replace(/^https?:\/\//, "")}/${repository}:1.0.0 firmware.bin`;
   if (progress.tags === undefined) {
+    if (kind === "registry" && /\/v2\/?$/.test(name)) {
+      return "Take /v2 away from the end of --registry-url: it is added to each request";
+    }
     return `There is no repository ${repository}: are the device's id and --repository-prefix ` +
       `right? If nothing was pushed yet: ${push}`;
   }

@@ -216,10 +216,18 @@ function complaintOf(message: string): string {
     .replace(/=[^]*'/, "=…'")
     // So may be what looks like a flag, and is an address whose beginning is missing.
     .replace(/^(unknown option ')[^]*@[^]*'/, "$1…'")
+    .replace(/^unknown option '[^']*'$/, "$&, want one of those that --help lists")
+    .replace(/^missing required argument '(.*)'$/, (all, name) => `${all}${exampleOf(name)}`)
     .replace(
       /^(too many arguments)\..*/,
       `$1, want flags, or one of the commands ${Object.keys(COMMANDS).join(", ")}; ` +
         "and quotes around spaces",
     );
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+/** What a command looks like with the word that is missing. */
+function exampleOf(argument: string): string {
+  if (argument === "device") return ", want a device's id: otaflux check esp32-c3";
+  return `, want one of ${SHELLS.join(", ")}: otaflux completions ${SHELLS[0]}`;
 }

@@ -37,6 +37,6 @@ export async function lockFile(path: string, directory: string): Promise<Deno.Fs
   void lock.catch(() => {}).finally(() => file.close());
   throw new ServiceError(
     "storage-failed",
-    `Cache folder "${directory}" is used by another process`,
+    `Cache folder "${directory}" is used by another process: end that one, or name another folder`,
   );
 }

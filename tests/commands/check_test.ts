@@ -178,6 +178,12 @@ const FAILURES: readonly (readonly [
   ["a folder without a layout", () => {}, /oras push --oci-layout \/lay\/factory\/esp32:1\.0\.0 /, {
     place: { kind: "layout", name: "/lay" },
   }],
+  ["no repository by http", () => {}, /oras push --plain-http registry\.example\/factory/, {
+    place: { name: "http://registry.example" },
+  }],
+  ["an address that ends in /v2", () => {}, /^Take \/v2 away from the end of --registry-url/, {
+    place: { name: "https://registry.example/v2/" },
+  }],
   ["an empty repository", (source) => {
     source.push(DEVICE, "1.0.0", orasArtifact(BYTES));
     source.deleteTag(DEVICE, "1.0.0");
@@ -228,6 +234,7 @@ const SILENCES: readonly (readonly [ErrorCode, cause: string, advice: RegExp])[]
   ],
   ["source-unavailable", "dns error: failed to lookup address information", /registry's name/],
   ["source-unavailable", "invalid peer certificate: UnknownIssuer", /--registry-ca-cert-path/],
+  ["source-unavailable", "invalid peer certificate: Other(CaUsedAsEndEntity)", /CA:FALSE/],
   ["source-unavailable", "registry answered 503", /overloaded or fails/],
   ["source-unavailable", "network unreachable", /firewall or a proxy/],
   ["source-timeout", "", /--registry-timeout$/],

@@ -430,6 +430,9 @@ Deno.test("readConfig() complains on one line, whatever a mistyped flag holds", 
 
 Deno.test("readConfig() repeats no password of an address that looks like a flag", () => {
   for (const address of ["--//user:hush@broker.example", "---hush@broker.example"]) {
-    assert.equal(complaintOf([...URL_FLAG, address]), "Unknown option '…'");
+    assert.equal(
+      complaintOf([...URL_FLAG, address]),
+      "Unknown option '…', want one of those that --help lists",
+    );
   }
 });

@@ -129,7 +129,7 @@ Deno.test("a second process on a cache folder ends with status 1 and one line", 
     });
     assert.deepEqual([code, stderr], [
       1,
-      `otaflux: Cache folder "${folder}" is used by another process\n`,
+      `otaflux: Cache folder "${folder}" is used by another process: end that one, or name another folder; see --cache-dir\n`,
     ]);
     assert.equal(first.records.some(({ level }) => level === "error"), false);
   }));
@@ -141,7 +141,7 @@ Deno.test("a cache folder that cannot be made ends with status 1 and one line", 
       args: ["--registry-url", NOWHERE, "--cache-dir", `${folder}/file`],
     });
     assert.equal(code, 1);
-    assert.match(stderr, /^otaflux: [^\n]+\n$/);
+    assert.match(stderr, /^otaflux: [^\n]+\/file[^\n]+; see --cache-dir\n$/);
   }));
 
 Deno.test("a file that was changed on disk is noticed and fetched again, also after a start", () =>

@@ -49,7 +49,8 @@ Deno.test("a wrong command ends with status 2 and one line that says what there 
   for (
     const [args, wanted] of [
       [["completions", "tcsh"], /'tcsh' .* Allowed choices are bash, zsh, fish/],
-      [["completions"], /Missing required argument 'shell'/],
+      [["completions"], /Missing required argument 'shell', want one of bash, zsh, fish: /],
+      [["check"], /Missing required argument 'device', want a device's id: otaflux check /],
       [["healthcheck", "--listen-addr", "here"], /--listen-addr: "here" is not valid/],
       [["health"], /want flags, or one of the commands healthcheck, check, completions/],
     ] as const

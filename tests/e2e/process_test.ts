@@ -42,6 +42,7 @@ Deno.test("a wrong call ends with status 2 and one line", async () => {
     [[], { REFRESH_INTERVAL: "soon" }, /REFRESH_INTERVAL: "soon" .* 60s/],
     [["--registry-password-file", "/nowhere"], { REGISTRY_URL: "h" }, /cannot read "\/nowhere"/],
     [["--registry-pasword=hunter2"], {}, /Unknown option '--registry-pasword=…'/],
+    [["--wings"], {}, /Unknown option '--wings', want one of those that --help lists/],
   ];
   for (const [args, env, line] of calls) {
     const { code, stdout, stderr } = await runOtaflux({ args, env });
@@ -60,7 +61,10 @@ Deno.test("a port that is taken ends with status 1 and one line", async () => {
     args: ["--layout-dir", "/", "--listen-addr", address],
   });
   assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`^otaflux: Cannot listen on ${address}: [^\n]+\n$`));
+  assert.match(
+    stderr,
+    new RegExp(`^otaflux: Cannot listen on ${address}: [^\n]+; see --listen-addr and [^\n]+\n$`),
+  );
 });
 
 Deno.test("it listens on IPv6, too", async () => {

@@ -288,7 +288,10 @@ Deno.test("a port that is taken ends with status 1, by https as well", async () 
     ],
   });
   assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`^otaflux: Cannot listen on ${address}: [^\n]+\n$`));
+  assert.match(
+    stderr,
+    new RegExp(`^otaflux: Cannot listen on ${address}: [^\n]+; see --listen-addr and [^\n]+\n$`),
+  );
 });
 
 Deno.test("a client that leaves in the middle of an answer leaves the service as it was", async () => {

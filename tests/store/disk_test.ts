@@ -258,7 +258,8 @@ withBench("DiskStore.open() clears drafts, and blobs that no layout has", async 
 withBench("DiskStore.open() refuses a folder that another has", async (bench, folder) => {
   await assert.rejects(DiskStore.open({ directory: folder, maxBytes: 1 }), {
     code: "storage-failed",
-    message: `Cache folder "${folder}" is used by another process`,
+    message:
+      `Cache folder "${folder}" is used by another process: end that one, or name another folder`,
   });
   await bench.serve("a", one);
 });
