@@ -85,6 +85,8 @@ export class Refusals {
         "signature-invalid",
         "source-refused",
         "source-invalid",
+        // It came all the way before it found no room.
+        "storage-failed",
       )
     ) return;
     const { now, random, unknownForMs } = this.#options;

@@ -58,6 +58,7 @@ for (
     "signature-invalid",
     "source-refused",
     "source-invalid",
+    "storage-failed",
   ] as const
 ) {
   Deno.test(`Refusals.add() remembers ${code} twice as long each time, up to five minutes`, () => {
