@@ -47,6 +47,12 @@ export const SUBJECT_LACKS_PRIVATE_WSS = SUBJECT_LACKS_ZSTD;
 /** `node:https` of that base runtime ends connections whose certificate it is not to verify. */
 export const SUBJECT_LACKS_UNVERIFIED_HTTPS = SUBJECT_LACKS_ZSTD;
 
+/**
+ * The HTTP/1.1 of that base runtime is hyper's: it goes on by itself where the system hands no
+ * connection over, and reads some requests that are refused today.
+ */
+export const SUBJECT_HAS_HYPER = SUBJECT_LACKS_ZSTD;
+
 /** In an executable, whether there are traces was decided when it was made. */
 export const SUBJECT_LACKS_TRACES = Deno.env.get("OTAFLUX_SUBJECT") === "executable";
 
