@@ -22,10 +22,12 @@ export async function writeWhole(
   await storing(async () => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     try {
-      {
-        using file = await Deno.open(draftPath, { write: true, create: true, truncate: true });
+      const file = await Deno.open(draftPath, { write: true, create: true, truncate: true });
+      try {
         await writeAll(file, bytes);
         await file.sync();
+      } finally {
+        file.close();
       }
       await Deno.rename(draftPath, path);
     } catch (error) {
@@ -72,8 +74,12 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
  * @param path The folder.
  */
 export async function syncFolder(path: string): Promise<void> {
-  using folder = await Deno.open(path, { read: true });
-  await folder.sync();
+  const folder = await Deno.open(path, { read: true });
+  try {
+    await folder.sync();
+  } finally {
+    folder.close();
+  }
 }
 
 /**

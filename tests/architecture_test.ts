@@ -151,3 +151,10 @@ Deno.test("Only main.ts touches arguments, environment, signals and exit", async
     );
   }
 });
+
+Deno.test("Nothing in src is let go of by using: minified by Deno 2.9.6, what is named once is kept", async () => {
+  for (const module of graph.modules.filter((module) => /^(src\/.*|main)\.ts$/.test(module))) {
+    const text = await Deno.readTextFile(join(ROOT, module));
+    assert.doesNotMatch(text, /^\s*(await )?using /m, module);
+  }
+});

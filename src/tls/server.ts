@@ -188,17 +188,19 @@ export class TlsServer {
   }
 
   async #serve(client: Deno.TcpConn): Promise<void> {
-    using _ = client;
     const backend = this.#newest;
     // Counted before the connection is made: the backend must not end meanwhile.
     backend.connections++;
+    let connection: Deno.TcpConn | undefined;
     try {
       const { port } = backend.server.addr;
-      using connection = await Deno.connect({ hostname: LOOPBACK, port });
+      connection = await Deno.connect({ hostname: LOOPBACK, port });
       await this.#passOn(client, { to: connection, clients: backend.clients });
     } catch (error) {
       log.error("Cannot serve a connection", { reason: describeError(error) });
     } finally {
+      connection?.[Symbol.dispose]();
+      client[Symbol.dispose]();
       backend.connections--;
       this.#endIfUnused(backend);
     }

@@ -272,3 +272,23 @@ Deno.test("--no-downgrade holds over a restart, also where the firmware itself h
     await using otaflux = await serve(folder, registry.origin);
     assert.equal((await update(otaflux, "pump"))[0], "1.0.0", "without the flag it is followed");
   }));
+
+Deno.test({
+  name: "no file of the cache folder stays open behind what is stored",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (folder) => {
+      await using registry = new FakeRegistry();
+      for (let device = 0; device < 5; device++) {
+        registry.push(`pump-${device}`, "1.0.0", orasArtifact(ONE));
+      }
+      await using otaflux = await serve(folder, registry.origin);
+      for (let device = 0; device < 5; device++) await update(otaflux, `pump-${device}`);
+      const open: string[] = [];
+      for await (const { name } of Deno.readDir(`/proc/${otaflux.pid}/fd`)) {
+        const path = await Deno.readLink(`/proc/${otaflux.pid}/fd/${name}`).catch(() => "");
+        if (path.startsWith(folder)) open.push(path.slice(folder.length));
+      }
+      assert.deepEqual(open, ["/.otaflux/lock"]);
+    }),
+});
