@@ -210,7 +210,7 @@ async function createVerifier(
 ): Promise<FirmwareVerifier | undefined> {
   const { cosign, cacheDirectory } = config;
   if (cosign === undefined) return undefined;
-  const accepted = cacheDirectory && `${cacheDirectory}/.otaflux/accepted`;
+  const accepted = cacheDirectory && `${cacheDirectory}/${OWN_FOLDER}/accepted`;
   return await orExit(async () => {
     const policy = await loadPolicy(cosign);
     return new CosignVerifier({ source, policy, accepted: new AcceptedVersions(accepted) });

@@ -12,6 +12,7 @@ import { reconnectPauseMs } from "./backoff.ts";
 import type { Done, MqttClient } from "./mqtt_client.d.ts";
 import { OFFLINE } from "./presence.ts";
 import { type BrokerAddress, type BrokerTls, openStream } from "./stream.ts";
+import { timer } from "./timer.ts";
 
 const log = logger("notifier");
 
@@ -277,14 +278,4 @@ function sessionOf(client: MqttClient, inFlight: number): BrokerSession {
     // QoS 0: within a connection nothing is lost, and brokers queue only so much of QoS 1.
     subscribe: (filter) => settled((done) => client.subscribe(filter, { qos: 0 }, done)),
   };
-}
-
-async function timer(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const id = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(id);
-      resolve();
-    }, { once: true });
-  });
 }

@@ -21,6 +21,7 @@ import {
 import { type Notification, Outbox } from "./outbox.ts";
 import { OFFLINE, ONLINE } from "./presence.ts";
 import { Replicas } from "./replicas.ts";
+import { timer } from "./timer.ts";
 import { Topics } from "./topics.ts";
 
 const log = logger("notifier");
@@ -449,14 +450,4 @@ export class MqttNotifier {
       return false;
     }
   }
-}
-
-async function timer(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const id = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(id);
-      resolve();
-    }, { once: true });
-  });
 }
