@@ -8,6 +8,8 @@
 import { Buffer } from "node:buffer";
 import type { Context } from "hono";
 import { type ErrorCode, ServiceError } from "../errors.ts";
+import { fitHead, type HeaderFields } from "./head.ts";
+import { REQUEST_ID, requestIdOf } from "./request_id.ts";
 
 /** The only place where a code becomes a status. */
 const STATUSES = {
@@ -44,6 +46,29 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** The head of an answer, and what is sent behind it. */
+export interface BareAnswer {
+  /** HTTP status. */
+  readonly status: number;
+  /** Headers. */
+  readonly headers: HeaderFields;
+  /** The body, whole or in chunks. @default none */
+  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
+/**
+ * Builds an answer with the headers that are given, and the request's name where it fits the head.
+ * All answers are made here: a header that is added later costs `Deno.serve` a third of its speed.
+ *
+ * @param c The request.
+ * @param answer What to say.
+ * @returns The response.
+ */
+export function respond(c: Context, { status, headers, body }: BareAnswer): Response {
+  const head = fitHead(headers, { [REQUEST_ID]: requestIdOf(c) });
+  return new Response(body, { status, headers: head });
+}
+
 /**
  * Builds an answer with its true length, also to HEAD.
  *
@@ -53,10 +78,12 @@ export interface Answer {
  */
 export function answer(c: Context, { status, body, headers }: Answer): Response {
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  const fields = { ...headers, "content-length": String(length) };
   // A string is handed on as it is: `Deno.serve` answers those fastest.
-  return new Response(c.req.method === "HEAD" ? null : body, {
+  return respond(c, {
     status,
-    headers: { ...headers, "content-length": String(length) },
+    headers: fields,
+    ...(c.req.method !== "HEAD" && { body }),
   });
 }
 

@@ -10,7 +10,7 @@ import type { Firmware } from "../firmware/firmware.ts";
 import type { FirmwareManager } from "../firmware/manager.ts";
 import { keyOf, type Query } from "../selection.ts";
 import type { Announcements } from "./announcements.ts";
-import { answer, failure, text } from "./answers.ts";
+import { answer, failure, respond, text } from "./answers.ts";
 import { chipFamily, esphomeManifest } from "./dialects/esphome.ts";
 import { swupdateError, swupdateReply } from "./dialects/swupdate.ts";
 import { headersInDialect, replyInDialect, runningVersion } from "./dialects/table.ts";
@@ -53,7 +53,7 @@ export interface EndpointOptions {
  */
 export async function version(c: Context, options: EndpointOptions): Promise<Response> {
   const told = await tell(c, queryOf(c, deviceOf(c)), options);
-  if (hasNothingNewer(c, told.firmware)) return nothing();
+  if (hasNothingNewer(c, told.firmware)) return nothing(c);
   const headers = { ...told.headers, vary: "Accept" };
   return answerVersion(c, negotiateForm(c), { ...told, headers });
 }
@@ -68,7 +68,7 @@ export async function version(c: Context, options: EndpointOptions): Promise<Res
  */
 export async function versionJson(c: Context, options: EndpointOptions): Promise<Response> {
   const told = await tell(c, queryOf(c, deviceOf(c)), options);
-  return hasNothingNewer(c, told.firmware) ? nothing() : answerVersion(c, "json", told);
+  return hasNothingNewer(c, told.firmware) ? nothing(c) : answerVersion(c, "json", told);
 }
 
 /**
@@ -83,7 +83,7 @@ export async function firmware(c: Context, options: EndpointOptions): Promise<Re
   const query = queryOf(c, deviceOf(c));
   const firmware = await servedFirmware(c, query, options);
   if (!isContinuation(c)) notePoll(c, { query, firmware, ...options });
-  if (hasNothingNewer(c, firmware)) return nothing();
+  if (hasNothingNewer(c, firmware)) return nothing(c);
   const { manager, downloads } = options;
   return replyInDialect(c, firmware) ?? await answerFirmware(c, {
     firmware,
@@ -170,8 +170,8 @@ async function tell(
 }
 
 /** Nothing that the client does not have: a head, and nothing behind it. */
-function nothing(): Response {
-  return new Response(null, { status: 204, headers: { "cache-control": CACHE_CONTROL } });
+function nothing(c: Context): Response {
+  return respond(c, { status: 204, headers: { "cache-control": CACHE_CONTROL } });
 }
 
 function notePoll(

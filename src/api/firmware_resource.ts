@@ -7,19 +7,13 @@
 
 import type { Context } from "hono";
 import type { ByteRange, ByteReader, Firmware, FirmwareReader } from "../firmware/firmware.ts";
-import { failure } from "./answers.ts";
+import { failure, respond } from "./answers.ts";
 import { evaluateConditions, isRangeWanted } from "./conditional.ts";
 import { reprDigest } from "./digest_fields.ts";
+import { fitHead, type HeaderFields } from "./head.ts";
 import { MultipartReader, planMultipart } from "./multipart.ts";
 import { contentRange, parseRanges, type RangeRequest } from "./ranges.ts";
-import {
-  CACHE_CONTROL,
-  descriptionOf,
-  FIRMWARE_TYPE,
-  fitHead,
-  type HeaderFields,
-  validatorsOf,
-} from "./representation.ts";
+import { CACHE_CONTROL, descriptionOf, FIRMWARE_TYPE, validatorsOf } from "./representation.ts";
 
 /** What is answered, and how its bytes come. */
 export interface FirmwareResource {
@@ -48,7 +42,7 @@ export async function answerFirmware(c: Context, resource: FirmwareResource): Pr
   const shared = { "etag": validators.etag, "cache-control": CACHE_CONTROL };
   switch (evaluateConditions(headers, validators)) {
     case "not-modified":
-      return new Response(null, { status: 304, headers: fitHead(shared, resource.headers) });
+      return respond(c, { status: 304, headers: fitHead(shared, resource.headers) });
     case "precondition-failed":
       return failure(c, {
         status: 412,
@@ -101,8 +95,9 @@ async function answerBytes(
     "repr-digest": reprDigest(request.get("want-repr-digest"), firmware.sha256),
     ...(isResumed ? {} : descriptionOf(firmware)),
   });
-  const body = c.req.method === "HEAD" ? null : send(part.narrow(await open()));
-  return new Response(body, { status: part.status, headers: head });
+  const { status } = part;
+  if (c.req.method === "HEAD") return respond(c, { status, headers: head });
+  return respond(c, { status, headers: head, body: send(part.narrow(await open())) });
 }
 
 function partOf(firmware: Firmware, wanted: Exclude<RangeRequest, "unsatisfiable">): Part {

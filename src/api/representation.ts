@@ -19,18 +19,6 @@ export const FIRMWARE_TYPE = "application/octet-stream";
  */
 export const CACHE_CONTROL = "no-cache";
 
-/** No head is as long, in bytes: ESPHome's buffer takes 512, and devices read the head at once. */
-const HEAD_LIMIT = 480;
-
-/**
- * What else stands in a head, in bytes: the status line of a 206 (30), the date (37), the word on
- * the connection that HTTP/1.0 wants (24), `vary: Origin` (14), and the empty line (2).
- */
-const HEAD_REST = 107;
-
-/** Headers by their names in lower case. */
-export type HeaderFields = Readonly<Record<string, string>>;
-
 /**
  * What tells a firmware from another at the same address.
  *
@@ -39,29 +27,6 @@ export type HeaderFields = Readonly<Record<string, string>>;
  */
 export function validatorsOf({ sha256, modifiedAt }: Firmware): Validators {
   return { etag: strongTag(sha256), lastModified: modifiedAt };
-}
-
-/**
- * The head of an answer with a firmware, or a part of it. Where not all fits a device's buffer, the
- * last ones are left out: what they say can be had at `/version.json`, too.
- *
- * @param required What the answer cannot do without.
- * @param optional More, the most important first; undefined is left out.
- * @returns Headers, together within the limit, unless what is required is longer.
- */
-export function fitHead(
-  required: HeaderFields,
-  optional: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  const fields: Record<string, string> = { ...required };
-  let length = HEAD_REST +
-    Object.entries(required).reduce((sum, field) => sum + lineLength(field), 0);
-  for (const [name, value] of Object.entries(optional)) {
-    if (value === undefined || length + lineLength([name, value]) >= HEAD_LIMIT) continue;
-    length += lineLength([name, value]);
-    fields[name] = value;
-  }
-  return fields;
 }
 
 /**
@@ -80,9 +45,4 @@ export function descriptionOf(
     "x-firmware-version": firmware.version,
     "x-firmware-crc32": String(firmware.crc32),
   };
-}
-
-/** With its colon, space and line break. */
-function lineLength([name, value]: readonly [string, string]): number {
-  return name.length + value.length + 4;
 }

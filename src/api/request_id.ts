@@ -4,19 +4,17 @@
  * @module
  */
 
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { logger } from "../log.ts";
 
-const NAME = "x-request-id";
+/** The header that carries the name, in and out. */
+export const REQUEST_ID = "x-request-id";
+
+/** Under which the name is kept with the request. */
+const KEY = "requestId";
 
 /** What proxies and tracers make; anything else might be meant to confuse a log. */
 const SANE_ID = /^[\w.:\/+=@\-]{1,64}$/;
-
-/** ESPHome reads the head of an answer into 512 bytes; so many are used at most. */
-const HEAD_LIMIT_BYTES = 480;
-
-/** The status line, and what `Deno.serve` adds: `date`, and `vary` or `connection` here and there. */
-const SERVER_BYTES = 140;
 
 /** So much of a path is logged: strangers send long ones. */
 const PATH_LENGTH = 200;
@@ -32,8 +30,8 @@ export interface IdentifyOptions {
 }
 
 /**
- * A middleware before all others: takes over the name that a request has or makes one, says it in
- * the answer where there is room for it, and logs one line when the answer begins.
+ * A middleware before all others: takes over the name that a request has or makes one, keeps it
+ * with the request, and logs one line when the answer begins.
  *
  * @param options Clock and names.
  * @returns The middleware.
@@ -43,20 +41,28 @@ export function identifyRequests(
 ): MiddlewareHandler {
   return async function identifyRequest(c, next): Promise<void> {
     const start = now();
-    const given = c.req.header(NAME) ?? "";
+    const given = c.req.header(REQUEST_ID) ?? "";
     const requestId = SANE_ID.test(given) ? given : makeId();
+    c.set(KEY, requestId);
     await next();
-    const { status, headers } = c.res;
-    const bytes = headBytes(headers) + `${NAME}: ${requestId}\r\n`.length;
-    if (bytes <= HEAD_LIMIT_BYTES) headers.set(NAME, requestId);
     log.debug("Request is answered", () => ({
       method: c.req.method,
       path: shownPath(c.req.path),
-      status,
+      status: c.res.status,
       milliseconds: Math.round(now() - start),
       requestId,
     }));
   };
+}
+
+/**
+ * The name of a request.
+ *
+ * @param c The request.
+ * @returns Its name; undefined where nobody has named it.
+ */
+export function requestIdOf(c: Context): string | undefined {
+  return c.get(KEY);
 }
 
 /**
@@ -75,10 +81,4 @@ export function identifyRequests(
  */
 export function shownPath(path: string): string {
   return path.replace(/(\/webhooks\/+[^/]*\/).*/is, "$1…").slice(0, PATH_LENGTH);
-}
-
-function headBytes(headers: Headers): number {
-  let bytes = SERVER_BYTES;
-  for (const [name, value] of headers) bytes += `${name}: ${value}\r\n`.length;
-  return bytes;
 }

@@ -10,11 +10,12 @@ import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { Query } from "../selection.ts";
-import { answer, failure, text } from "./answers.ts";
+import { answer, failure, respond, text } from "./answers.ts";
 import { evaluateConditions } from "./conditional.ts";
 import { strongTag } from "./entity_tag.ts";
 import { firmwareUrl } from "./links.ts";
-import { CACHE_CONTROL, type HeaderFields } from "./representation.ts";
+import type { HeaderFields } from "./head.ts";
+import { CACHE_CONTROL } from "./representation.ts";
 
 /** What is answered. */
 export interface VersionResource {
@@ -56,7 +57,7 @@ export function answerVersion(c: Context, form: VersionForm, resource: VersionRe
   const shared = { ...resource.headers, "etag": etag, "cache-control": CACHE_CONTROL };
   switch (evaluateConditions(c.req.raw.headers, { etag, lastModified: firmware.modifiedAt })) {
     case "not-modified":
-      return new Response(null, { status: 304, headers: shared });
+      return respond(c, { status: 304, headers: shared });
     case "precondition-failed":
       return failure(c, { status: 412, body: `Version is ${firmware.version} now` });
     case "proceed":

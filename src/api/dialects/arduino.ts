@@ -8,7 +8,7 @@
 
 import type { Context } from "hono";
 import type { Firmware } from "../../firmware/firmware.ts";
-import { answer, failure } from "../answers.ts";
+import { answer, failure, respond } from "../answers.ts";
 import { CACHE_CONTROL, validatorsOf } from "../representation.ts";
 import type { Dialect } from "./dialect.ts";
 
@@ -47,8 +47,7 @@ function replyToSketch(c: Context, firmware: Firmware): Response | undefined {
     said(c, "sketch-md5")?.toLowerCase() === firmware.md5;
   if (isRunning) {
     const { etag } = validatorsOf(firmware);
-    const headers = { "etag": etag, "cache-control": CACHE_CONTROL };
-    return new Response(null, { status: 304, headers });
+    return respond(c, { status: 304, headers: { "etag": etag, "cache-control": CACHE_CONTROL } });
   }
   // It would begin to download, and find out by the length. Anything but 200 and 304 is a failure
   // to it, whose status it logs.

@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import type { Firmware } from "../../firmware/firmware.ts";
-import type { HeaderFields } from "../representation.ts";
+import type { HeaderFields } from "../head.ts";
 
 /** A kind of client. What it does not say or want otherwise, the plain resource answers. */
 export interface Dialect {

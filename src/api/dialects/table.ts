@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import type { Firmware } from "../../firmware/firmware.ts";
-import type { HeaderFields } from "../representation.ts";
+import type { HeaderFields } from "../head.ts";
 import { ARDUINO } from "./arduino.ts";
 import type { Dialect } from "./dialect.ts";
 import { PLAIN } from "./plain.ts";
