@@ -77,12 +77,13 @@ const LENGTH_LIMIT = 256;
  * ```
  */
 export function formatSelection(selection: Selection): string {
-  const asked = NAMES.flatMap((name) => {
-    const value = selection[name];
-    return value === undefined ? [] : [[name, String(value)]];
-  });
   // Nearly always nothing is asked for, and each request needs this text.
-  return asked.length === 0 ? "" : new URLSearchParams(asked).toString();
+  let asked: URLSearchParams | undefined;
+  for (const name of NAMES) {
+    const value = selection[name];
+    if (value !== undefined) (asked ??= new URLSearchParams()).append(name, String(value));
+  }
+  return asked?.toString() ?? "";
 }
 
 /**

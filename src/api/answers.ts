@@ -36,14 +36,19 @@ const RETRY_AFTER_SECONDS = 30;
 /** No device is sent away for longer, whatever the source says. */
 const RETRY_AFTER_LIMIT_SECONDS = 3600;
 
+/** Plain text, as the Rust OtaFlux says it. */
+const TEXT = "text/plain; charset=utf-8";
+
 /** What an answer consists of. */
 export interface Answer {
   /** HTTP status. */
   readonly status: number;
   /** The whole body. */
-  readonly body: string | Uint8Array<ArrayBuffer>;
-  /** Headers beside `content-length`. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** What the body is. @default plain text */
+  readonly type?: string;
+  /** Headers beside `content-type` and `content-length`. */
+  readonly headers?: HeaderFields;
 }
 
 /** The head of an answer, and what is sent behind it. */
@@ -76,27 +81,12 @@ export function respond(c: Context, { status, headers, body }: BareAnswer): Resp
  * @param answer What to say.
  * @returns The response.
  */
-export function answer(c: Context, { status, body, headers }: Answer): Response {
-  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  const fields = { ...headers, "content-length": String(length) };
-  // A string is handed on as it is: `Deno.serve` answers those fastest.
-  return respond(c, {
-    status,
-    headers: fields,
-    ...(c.req.method !== "HEAD" && { body }),
-  });
-}
-
-/**
- * Builds an answer of plain text.
- *
- * @param c The request.
- * @param answer What to say.
- * @returns The response.
- */
-export function text(c: Context, { headers, ...rest }: Answer): Response {
-  const type = { "content-type": "text/plain; charset=utf-8" };
-  return answer(c, { ...rest, headers: { ...type, ...headers } });
+export function answer(c: Context, { status, body, type = TEXT, headers }: Answer): Response {
+  const fields = { "content-type": type, ...headers };
+  // `Deno.serve` sees how long a string is.
+  if (c.req.method !== "HEAD") return respond(c, { status, headers: fields, body });
+  const length = String(Buffer.byteLength(body));
+  return respond(c, { status, headers: { ...fields, "content-length": length } });
 }
 
 /**
@@ -104,11 +94,11 @@ export function text(c: Context, { headers, ...rest }: Answer): Response {
  * devices stop reading that wait for a third line.
  *
  * @param c The request.
- * @param answer Status, sentence and headers.
+ * @param problem Status, sentence and headers.
  * @returns The response.
  */
-export function failure(c: Context, answer: Answer & { readonly body: string }): Response {
-  return text(c, { ...answer, body: `${answer.body}\n\n` });
+export function failure(c: Context, problem: Answer): Response {
+  return answer(c, { ...problem, body: `${problem.body}\n\n` });
 }
 
 /**

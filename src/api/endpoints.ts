@@ -10,14 +10,14 @@ import type { Firmware } from "../firmware/firmware.ts";
 import type { FirmwareManager } from "../firmware/manager.ts";
 import { keyOf, type Query } from "../selection.ts";
 import type { Announcements } from "./announcements.ts";
-import { answer, failure, respond, text } from "./answers.ts";
+import { answer, failure, respond } from "./answers.ts";
 import { chipFamily, esphomeManifest } from "./dialects/esphome.ts";
 import { swupdateError, swupdateReply } from "./dialects/swupdate.ts";
 import { headersInDialect, replyInDialect, runningVersion } from "./dialects/table.ts";
 import type { Downloads } from "./downloads.ts";
 import { answerFirmware } from "./firmware_resource.ts";
 import { CACHE_CONTROL } from "./representation.ts";
-import { hasNothingNewer, queryOf } from "./selection.ts";
+import { hasNothingNewer, queryOf, type QueryParameters } from "./selection.ts";
 import { isContinuation, servedFirmware } from "./served.ts";
 import { answerVersion, negotiateForm } from "./version_resource.ts";
 
@@ -52,7 +52,7 @@ export interface EndpointOptions {
  * @throws {ServiceError} As the manager does.
  */
 export async function version(c: Context, options: EndpointOptions): Promise<Response> {
-  const told = await tell(c, queryOf(c, deviceOf(c)), options);
+  const told = await tell(c, readQuery(c), options);
   if (hasNothingNewer(c, told.firmware)) return nothing(c);
   const headers = { ...told.headers, vary: "Accept" };
   return answerVersion(c, negotiateForm(c), { ...told, headers });
@@ -67,7 +67,7 @@ export async function version(c: Context, options: EndpointOptions): Promise<Res
  * @throws {ServiceError} As the manager does.
  */
 export async function versionJson(c: Context, options: EndpointOptions): Promise<Response> {
-  const told = await tell(c, queryOf(c, deviceOf(c)), options);
+  const told = await tell(c, readQuery(c), options);
   return hasNothingNewer(c, told.firmware) ? nothing(c) : answerVersion(c, "json", told);
 }
 
@@ -80,7 +80,7 @@ export async function versionJson(c: Context, options: EndpointOptions): Promise
  * @throws {ServiceError} As the manager does.
  */
 export async function firmware(c: Context, options: EndpointOptions): Promise<Response> {
-  const query = queryOf(c, deviceOf(c));
+  const query = readQuery(c);
   const firmware = await servedFirmware(c, query, options);
   if (!isContinuation(c)) notePoll(c, { query, firmware, ...options });
   if (hasNothingNewer(c, firmware)) return nothing(c);
@@ -102,7 +102,7 @@ export async function firmware(c: Context, options: EndpointOptions): Promise<Re
  * @throws {ServiceError} As the manager does.
  */
 export async function esphome(c: Context, options: EndpointOptions): Promise<Response> {
-  const asked = queryOf(c, c.req.param("device") ?? "");
+  const asked = queryOf(c.req.queries(), c.req.param("device") ?? "");
   const { query, firmware, headers } = await tell(c, asked, options);
   const family = await chipFamily(firmware, () => options.manager.open(query, firmware));
   if (family === undefined) {
@@ -112,7 +112,8 @@ export async function esphome(c: Context, options: EndpointOptions): Promise<Res
   return answer(c, {
     status: 200,
     body: JSON.stringify(esphomeManifest(query, family, firmware)),
-    headers: { ...headers, "content-type": "application/json", "cache-control": CACHE_CONTROL },
+    type: "application/json",
+    headers: { ...headers, "cache-control": CACHE_CONTROL },
   });
 }
 
@@ -126,7 +127,7 @@ export async function esphome(c: Context, options: EndpointOptions): Promise<Res
  */
 export async function swupdate(c: Context, options: EndpointOptions): Promise<Response> {
   try {
-    const { query, firmware } = await tell(c, queryOf(c, deviceOf(c)), options);
+    const { query, firmware } = await tell(c, readQuery(c), options);
     return swupdateReply(c, { query, firmware, running: runningVersion(c) });
   } catch (error) {
     throw swupdateError(error);
@@ -140,7 +141,7 @@ export async function swupdate(c: Context, options: EndpointOptions): Promise<Re
  * @returns An empty answer of status 200.
  */
 export function health(c: Context): Response {
-  return text(c, { status: 200, body: "" });
+  return answer(c, { status: 200, body: "" });
 }
 
 /**
@@ -151,7 +152,7 @@ export function health(c: Context): Response {
  * @returns An empty answer of status 200, or one of 503 that says why not.
  */
 export function ready(c: Context, { manager }: EndpointOptions): Response {
-  if (manager.isReady()) return text(c, { status: 200, body: "" });
+  if (manager.isReady()) return answer(c, { status: 200, body: "" });
   const body = "Source of firmware does not answer, and nothing is cached";
   return failure(c, { status: 503, body, headers: { "retry-after": "5" } });
 }
@@ -195,8 +196,13 @@ function ageHeader(
   return age === undefined ? {} : { age: String(Math.floor(age)) };
 }
 
-function deviceOf(c: Context): string {
-  const [device, ...others] = c.req.queries("device") ?? [];
+function readQuery(c: Context): Query {
+  const parameters = c.req.queries();
+  return queryOf(parameters, deviceOf(parameters));
+}
+
+function deviceOf({ device: given = [] }: QueryParameters): string {
+  const [device, ...others] = given;
   if (!device) {
     throw new ServiceError("device-invalid", "Missing required query parameter: 'device'");
   }

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import { logger } from "../log.ts";
 import { deviceOf } from "../repository.ts";
-import { failure, text } from "./answers.ts";
+import { answer, failure } from "./answers.ts";
 import { type BodyFault, readBody } from "./body.ts";
 import { isSigned, mayBeRead } from "./proof.ts";
 import { REGISTRIES, type Registries } from "./registries.ts";
@@ -105,12 +105,12 @@ interface Reception {
 async function receive(c: Context, reception: Reception): Promise<Response> {
   const { source, options: { observer } } = reception;
   try {
-    const { result, ...answer } = await outcomeOf(c, reception);
+    const { result, ...reply } = await outcomeOf(c, reception);
     observer.webhook(source, result);
-    if (answer.status < 400) return text(c, answer);
-    log.warn("Webhook is refused", { source, status: answer.status, reason: answer.body });
+    if (reply.status < 400) return answer(c, reply);
+    log.warn("Webhook is refused", { source, status: reply.status, reason: reply.body });
     const headers = { "www-authenticate": "Bearer" };
-    return failure(c, { ...answer, ...(answer.status === 401 && { headers }) });
+    return failure(c, { ...reply, ...(reply.status === 401 && { headers }) });
   } catch (error) {
     observer.webhook(source, "failed");
     throw error;

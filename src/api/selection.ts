@@ -34,6 +34,9 @@ const FLAG: Parameter<boolean> = {
   read: (text) => ["true", "false"].includes(text) ? text === "true" : undefined,
 };
 
+/** What stands behind the question mark, read once: values by names, in their order. */
+export type QueryParameters = Readonly<Record<string, readonly string[]>>;
+
 /** Every parameter that selects a firmware, by its name in the query. */
 const PARAMETERS: { readonly [K in keyof Selection]-?: Parameter<Selection[K]> } = {
   version: { takes: "a semantic version such as 1.2.3", read: readVersion },
@@ -51,16 +54,16 @@ const QUOTED_LENGTH = 64;
 /**
  * Reads what a request asks for.
  *
- * @param c The request.
+ * @param given All parameters of the request.
  * @param device Whose firmware it is about.
  * @returns The device and its selection, empty where the request says nothing of the kind.
  * @throws {ServiceError} `selection-invalid`
  */
-export function queryOf(c: Context, device: string): Query {
+export function queryOf(given: QueryParameters, device: string): Query {
   const selection: Record<string, unknown> = {};
-  for (const [name, parameter] of Object.entries(PARAMETERS)) {
-    const value = readParameter<unknown>(c, name, parameter);
-    if (value !== undefined) selection[name] = value;
+  for (const [name, parameter] of Object.entries<Parameter<unknown>>(PARAMETERS)) {
+    const values = given[name];
+    if (values !== undefined) selection[name] = readParameter(name, values, parameter);
   }
   return { device, selection };
 }
@@ -75,7 +78,8 @@ export function queryOf(c: Context, device: string): Query {
  * @throws {ServiceError} `selection-invalid` where it does not say what is there already.
  */
 export function hasNothingNewer(c: Context, { version }: Pick<Firmware, "version">): boolean {
-  if (readParameter(c, "only-newer", FLAG) !== true) return false;
+  const values = c.req.queries("only-newer");
+  if (values === undefined || readParameter("only-newer", values, FLAG) !== true) return false;
   const running = runningVersion(c);
   const current = running === undefined ? undefined : readVersion(running);
   if (current === undefined) {
@@ -85,9 +89,11 @@ export function hasNothingNewer(c: Context, { version }: Pick<Firmware, "version
   return offered === undefined || !gt(offered.semver, current);
 }
 
-function readParameter<T>(c: Context, name: string, { takes, read }: Parameter<T>): T | undefined {
-  const [text, ...others] = c.req.queries(name) ?? [];
-  if (text === undefined) return undefined;
+function readParameter<T>(
+  name: string,
+  [text = "", ...others]: readonly string[],
+  { takes, read }: Parameter<T>,
+): T {
   if (others.length > 0) {
     throw new ServiceError(
       "selection-invalid",

@@ -10,7 +10,7 @@ import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { Query } from "../selection.ts";
-import { answer, failure, respond, text } from "./answers.ts";
+import { answer, failure, respond } from "./answers.ts";
 import { evaluateConditions } from "./conditional.ts";
 import { strongTag } from "./entity_tag.ts";
 import { firmwareUrl } from "./links.ts";
@@ -61,9 +61,7 @@ export function answerVersion(c: Context, form: VersionForm, resource: VersionRe
     case "precondition-failed":
       return failure(c, { status: 412, body: `Version is ${firmware.version} now` });
     case "proceed":
-      return type === undefined
-        ? text(c, { status: 200, body, headers: shared })
-        : answer(c, { status: 200, body, headers: { ...shared, "content-type": type } });
+      return answer(c, { status: 200, body, ...(type && { type }), headers: shared });
   }
 }
 

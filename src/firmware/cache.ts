@@ -71,8 +71,11 @@ export class FirmwareCache {
    * @returns Its entry, which thereby counts as used.
    */
   get(key: string): CacheEntry | undefined {
-    const entry = this.peek(key);
-    if (entry !== undefined) this.set(key, entry);
+    const device = deviceOfKey(key);
+    const entries = this.#devices.get(device);
+    const entry = entries?.get(key);
+    if (entries === undefined || entry === undefined) return undefined;
+    this.#touch(device, entries, { key, entry });
     return entry;
   }
 
@@ -126,10 +129,7 @@ export class FirmwareCache {
   set(key: string, entry: CacheEntry): readonly string[] {
     const device = deviceOfKey(key);
     const entries = this.#devices.get(device) ?? new Map<string, CacheEntry>();
-    this.#devices.delete(device);
-    this.#devices.set(device, entries);
-    entries.delete(key);
-    entries.set(key, entry);
+    this.#touch(device, entries, { key, entry });
     for (const leastRecentlyUsed of this.#devices.keys()) {
       if (this.#devices.size <= this.#capacity) break;
       this.#devices.delete(leastRecentlyUsed);
@@ -147,6 +147,17 @@ export class FirmwareCache {
     const entries = this.#devices.get(device);
     entries?.delete(key);
     if (entries?.size === 0) this.#devices.delete(device);
+  }
+
+  #touch(
+    device: string,
+    entries: Map<string, CacheEntry>,
+    { key, entry }: { readonly key: string; readonly entry: CacheEntry },
+  ): void {
+    this.#devices.delete(device);
+    this.#devices.set(device, entries);
+    entries.delete(key);
+    entries.set(key, entry);
   }
 
   #dropSelections(entries: Map<string, CacheEntry>, kept: string): readonly string[] {

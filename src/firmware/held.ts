@@ -59,6 +59,7 @@ export class HeldFirmware {
    * @param nowMs Now, by the same clock.
    */
   expire(nowMs: number): void {
+    if (this.#held.length === 0) return;
     const live = this.#held.findIndex(({ untilMs }) => untilMs > nowMs);
     this.#held.splice(0, live === -1 ? this.#held.length : live);
   }

@@ -113,9 +113,13 @@ export class KnownFirmware {
     return this.#held.find(key, digest);
   }
 
-  /** Lets go of replaced firmware that was held long enough. */
-  expire(): void {
-    this.#held.expire(this.#options.now());
+  /**
+   * Lets go of replaced firmware that was held long enough.
+   *
+   * @param nowMs Now, by the clock of the options.
+   */
+  expire(nowMs: number): void {
+    this.#held.expire(nowMs);
   }
 
   /**

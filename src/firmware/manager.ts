@@ -135,7 +135,8 @@ export class FirmwareManager {
    * @throws {ServiceError} With any code but `firmware-gone`.
    */
   async get(question: Question): Promise<Firmware> {
-    this.#known.expire();
+    const nowMs = this.#now();
+    this.#known.expire(nowMs);
     const key = this.#keys.of(question);
     const entry = this.#known.cache.get(key) ?? await this.#restorer.load(key) ??
       await this.#known.share(key);
@@ -144,7 +145,7 @@ export class FirmwareManager {
     if (refreshIntervalMs === 0) return await this.#checkOrKeep(key, entry.firmware);
     this.#refresher.asked(key);
     this.#options.observer.hit(deviceOfKey(key));
-    if (this.#now() - entry.confirmedAtMs >= refreshIntervalMs) this.#checkBehind(key);
+    if (nowMs - entry.confirmedAtMs >= refreshIntervalMs) this.#checkBehind(key);
     return entry.firmware;
   }
 

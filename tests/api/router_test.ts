@@ -88,9 +88,11 @@ for (
   Deno.test(`GET ${target} answers byte for byte`, async () => {
     const response = await routerOf().request(target);
     assert.equal(response.status, 200);
+    // `Deno.serve` adds the length of what is whole, see tests/e2e/http_test.ts.
+    const length = target.startsWith("/firmware") && { "content-length": String(body.length) };
     assert.deepEqual(Object.fromEntries(response.headers), {
       ...head,
-      "content-length": String(body.length),
+      ...length,
       "content-type": type,
     });
     assert.deepEqual(new Uint8Array(await response.arrayBuffer()), new Uint8Array(body));
@@ -194,7 +196,6 @@ for (const endpoint of ["/version", "/firmware"]) {
         const response = await routerOf(error).request(`${endpoint}?device=esp32`, { method });
         assert.equal(response.status, status);
         assert.equal(response.headers.get("retry-after"), retryAfter);
-        assert.equal(response.headers.get("content-length"), "8");
         assert.equal(await response.text(), method === "HEAD" ? "" : "Cannot\n\n");
       });
     }

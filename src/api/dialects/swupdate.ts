@@ -11,7 +11,7 @@ import type { Context } from "hono";
 import { isServiceError, ServiceError } from "../../errors.ts";
 import type { Firmware } from "../../firmware/firmware.ts";
 import type { Query } from "../../selection.ts";
-import { failure, isTemporary, text } from "../answers.ts";
+import { answer, failure, isTemporary } from "../answers.ts";
 import { firmwareUrl } from "../links.ts";
 
 /**
@@ -32,7 +32,7 @@ export function swupdateReply(
   if (running === firmware.version) {
     return failure(c, { status: 404, body: `Firmware ${firmware.version} is there already` });
   }
-  return text(c, {
+  return answer(c, {
     status: 302,
     body: "",
     headers: {

@@ -48,5 +48,9 @@ export function headersInDialect(c: Context, firmware: Firmware): HeaderFields {
 }
 
 function firstOf<T>(ask: (dialect: Dialect) => T | undefined): T | undefined {
-  return DIALECTS.map(ask).find((answer) => answer !== undefined);
+  for (const dialect of DIALECTS) {
+    const answer = ask(dialect);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
 }

@@ -19,7 +19,6 @@ Deno.test("ESPHome reads the chip from the image itself, and the rest from annot
   const response = await apiOf(bytes, firmware).request(TARGET);
   assert.equal(response.headers.get("content-type"), "application/json");
   const body = await response.text();
-  assert.equal(response.headers.get("content-length"), String(body.length));
   const path = "/firmware?device=garden%2Fpump&version=1.2.3";
   assert.deepEqual(JSON.parse(body), {
     name: "Garden pump",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fitHead } from "../../src/api/representation.ts";
+import { fitHead } from "../../src/api/head.ts";
 
 Deno.test("fitHead() keeps what is required, and of the rest what fits, the first ones first", () => {
   const required = { etag: "x".repeat(200) };
