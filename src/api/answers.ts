@@ -58,7 +58,7 @@ export interface BareAnswer {
   /** Headers. */
   readonly headers: HeaderFields;
   /** The body, whole or in chunks. @default none */
-  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly body?: string | ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
 /**

@@ -13,19 +13,19 @@ import type { ByteReader } from "../firmware/firmware.ts";
 import { logger } from "../log.ts";
 import type { Admission } from "./admission.ts";
 
-/** The first chunks, in bytes: at 1.1 KB/s one takes the default patience of 60 s. */
+/** The first chunk, in bytes, and those of who is slow: at 1.1 KB/s one takes the default 60 s. */
 const SMALL_CHUNK_BYTES = 64 * 1024;
 
 /** No chunk is larger, in bytes. */
 const LARGE_CHUNK_BYTES = 256 * 1024;
 
 /**
- * So many bytes go in small chunks, whoever reads: the system takes up to about as many at once,
- * which says nothing of the reader.
+ * Chunks that are larger than the small ones take so many bytes together, or little more: whoever
+ * stops reading keeps his, and the more there are, the more may stop.
  */
-const UNKNOWN_BYTES = 512 * 1024;
+const LARGE_CHUNKS_BYTES = 32 * 1024 * 1024;
 
-/** Who takes a chunk within this time, in milliseconds, is fast. */
+/** Who takes a chunk within this time, in milliseconds, is fast, and gets twice as much next. */
 const FAST_CHUNK_MS = 250;
 
 /** How often it is looked for readers that have stopped, as a part of the time that they have. */
@@ -43,9 +43,12 @@ export interface DownloadsOptions {
   readonly now?: () => number;
 }
 
+type Chunk = Uint8Array<ArrayBuffer>;
+
 interface Download {
   readonly reader: ByteReader;
-  readonly controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  readonly controller: ReadableStreamDefaultController<Chunk>;
+  chunkBytes: number;
   lastProgressMs: number;
 }
 
@@ -86,29 +89,58 @@ export class Downloads {
    * @returns A body, which errors when its reader takes nothing for too long: that cuts the
    * connection, so that no device takes a part for the whole.
    * @throws {ServiceError} `downloads-full`
+   * @throws {Error} What the reader throws at once.
    */
-  send(reader: ByteReader): ReadableStream<Uint8Array<ArrayBuffer>> {
+  async send(reader: ByteReader): Promise<ReadableStream<Chunk>> {
     try {
       this.#admission?.enter();
     } catch (error) {
       reader.close();
       throw error;
     }
+    let first: Chunk | undefined;
+    try {
+      first = await reader.read(SMALL_CHUNK_BYTES);
+    } catch (error) {
+      this.#leave(reader);
+      throw error;
+    }
+    this.#sentBytes += first?.length ?? 0;
+    if (!reader.isAtEnd) return this.#stream(reader, first);
+    this.#leave(reader);
+    return new ReadableStream<Chunk>({
+      start(controller): void {
+        if (first !== undefined) controller.enqueue(first);
+        controller.close();
+      },
+    });
+  }
+
+  /** Cuts off whoever has taken nothing for too long. */
+  sweep(): void {
+    const now = this.#now();
+    for (const download of this.#underWay) {
+      if (now - download.lastProgressMs < this.#idleMs) continue;
+      log.info("Download is cut off, its reader takes nothing", { seconds: this.#idleMs / 1000 });
+      this.#end(download);
+      download.controller.error(new Error("Reader takes nothing"));
+    }
+  }
+
+  #stream(reader: ByteReader, first: Chunk | undefined): ReadableStream<Chunk> {
     let download: Download;
-    let given = 0;
-    return new ReadableStream<Uint8Array<ArrayBuffer>>({
+    return new ReadableStream<Chunk>({
       start: (controller): void => {
-        download = { reader, controller, lastProgressMs: this.#now() };
+        const lastProgressMs = this.#now();
+        download = { reader, controller, chunkBytes: SMALL_CHUNK_BYTES, lastProgressMs };
         this.#add(download);
+        if (first !== undefined) controller.enqueue(first);
       },
       pull: async (controller): Promise<void> => {
-        const now = this.#now();
-        const isFast = given >= UNKNOWN_BYTES && now - download.lastProgressMs < FAST_CHUNK_MS;
-        download.lastProgressMs = now;
+        this.#progress(download);
         try {
-          const chunk = await reader.read(isFast ? LARGE_CHUNK_BYTES : SMALL_CHUNK_BYTES);
+          const chunk = await reader.read(download.chunkBytes);
           if (chunk !== undefined) {
-            given += chunk.length;
             this.#sentBytes += chunk.length;
             controller.enqueue(chunk);
           }
@@ -125,15 +157,14 @@ export class Downloads {
     }, { highWaterMark: 0 });
   }
 
-  /** Cuts off whoever has taken nothing for too long. */
-  sweep(): void {
+  /** Notes that a reader has taken its chunk, and decides how large the next one is. */
+  #progress(download: Download): void {
     const now = this.#now();
-    for (const download of this.#underWay) {
-      if (now - download.lastProgressMs < this.#idleMs) continue;
-      log.info("Download is cut off, its reader takes nothing", { seconds: this.#idleMs / 1000 });
-      this.#end(download);
-      download.controller.error(new Error("Reader takes nothing"));
-    }
+    const isFast = now - download.lastProgressMs < FAST_CHUNK_MS;
+    const limit = Math.min(LARGE_CHUNK_BYTES, Math.floor(LARGE_CHUNKS_BYTES / this.count));
+    const wish = isFast ? Math.min(2 * download.chunkBytes, limit) : 0;
+    download.chunkBytes = Math.max(SMALL_CHUNK_BYTES, wish);
+    download.lastProgressMs = now;
   }
 
   #add(download: Download): void {
@@ -143,10 +174,14 @@ export class Downloads {
 
   #end(download: Download): void {
     if (!this.#underWay.delete(download)) return;
-    download.reader.close();
-    this.#admission?.leave();
+    this.#leave(download.reader);
     if (this.#underWay.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+
+  #leave(reader: ByteReader): void {
+    reader.close();
+    this.#admission?.leave();
   }
 }

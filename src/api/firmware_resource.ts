@@ -24,7 +24,7 @@ export interface FirmwareResource {
   /** Opens the firmware's bytes. */
   readonly open: () => Promise<FirmwareReader>;
   /** Makes a body of bytes. */
-  readonly send: (reader: ByteReader) => ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly send: (reader: ByteReader) => Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
 }
 
 /**
@@ -97,7 +97,7 @@ async function answerBytes(
   });
   const { status } = part;
   if (c.req.method === "HEAD") return respond(c, { status, headers: head });
-  return respond(c, { status, headers: head, body: send(part.narrow(await open())) });
+  return respond(c, { status, headers: head, body: await send(part.narrow(await open())) });
 }
 
 function partOf(firmware: Firmware, wanted: Exclude<RangeRequest, "unsatisfiable">): Part {

@@ -15,6 +15,7 @@ import { isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { type BlobDraft, Blobs } from "./blobs.ts";
 import type { FileReader } from "./file_reader.ts";
+import type { MemoryReader } from "./memory.ts";
 import { isMissing, storing } from "../files.ts";
 import { DeviceLayout } from "./layout.ts";
 import { lockFile } from "./lock.ts";
@@ -118,7 +119,7 @@ export class DiskStore implements Disposable {
    * @param sha256 In hex.
    * @returns Gives its bytes, verified; undefined where they are not there, or were changed.
    */
-  open(sha256: string): Promise<FileReader | undefined> {
+  open(sha256: string): Promise<FileReader | MemoryReader | undefined> {
     const layer = this.#layers.get(sha256);
     if (layer !== undefined) this.#blobs.touch(layer);
     return this.#blobs.open(sha256);
