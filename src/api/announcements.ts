@@ -43,6 +43,7 @@ interface Client {
 
 /** Remembers what each client was told, and what it has begun to download. */
 export class Announcements {
+  readonly #now: () => number;
   readonly #byAddress: LRUCache<string, FirmwareName>;
   readonly #byConnection: LRUCache<string, FirmwareName>;
   readonly #begunByAddress: LRUCache<string, FirmwareName>;
@@ -54,6 +55,7 @@ export class Announcements {
    * @param options How long, and by which clock.
    */
   constructor({ holdMs, now = () => performance.now() }: AnnouncementsOptions) {
+    this.#now = now;
     // Resolution 0: an injected clock is asked each time, and no timer is left running.
     const common = { max: ANNOUNCEMENTS_LIMIT, perf: { now }, ttlResolution: 0 };
     this.#byAddress = new LRUCache({ ...common, ttl: holdMs });
@@ -72,8 +74,9 @@ export class Announcements {
   remember(c: Context, key: string, { tag, version, digest }: FirmwareName): void {
     const { address, connection } = clientOf(c);
     const name = { tag, version, digest };
-    this.#byAddress.set(`${address} ${key}`, name);
-    if (connection !== undefined) this.#byConnection.set(`${connection} ${key}`, name);
+    const now = { start: this.#now() };
+    this.#byAddress.set(`${address} ${key}`, name, now);
+    if (connection !== undefined) this.#byConnection.set(`${connection} ${key}`, name, now);
   }
 
   /**
@@ -99,8 +102,9 @@ export class Announcements {
   begin(c: Context, key: string, { tag, version, digest }: FirmwareName): void {
     const { address, connection } = clientOf(c);
     const name = { tag, version, digest };
-    this.#begunByAddress.set(`${address} ${key}`, name);
-    if (connection !== undefined) this.#begunByConnection.set(`${connection} ${key}`, name);
+    const now = { start: this.#now() };
+    this.#begunByAddress.set(`${address} ${key}`, name, now);
+    if (connection !== undefined) this.#begunByConnection.set(`${connection} ${key}`, name, now);
   }
 
   /**

@@ -43,7 +43,8 @@ export interface DownloadsOptions {
   readonly now?: () => number;
 }
 
-type Chunk = Uint8Array<ArrayBuffer>;
+/** Some bytes of a firmware. */
+export type Chunk = Uint8Array<ArrayBuffer>;
 
 interface Download {
   readonly reader: ByteReader;

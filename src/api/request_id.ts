@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler, Next } from "hono";
 import { logger } from "../log.ts";
 
 /** The header that carries the name, in and out. */
@@ -39,22 +39,24 @@ export interface IdentifyOptions {
 export function identifyRequests(
   { now = () => performance.now(), makeId = () => crypto.randomUUID() }: IdentifyOptions = {},
 ): MiddlewareHandler {
-  return async function identifyRequest(c, next): Promise<void> {
-    // Nobody reads the clock for a line that is not written.
-    const start = log.isEnabledFor("debug") ? now() : undefined;
+  return function identifyRequest(c, next): Promise<void> {
     const given = c.req.header(REQUEST_ID) ?? "";
     const requestId = SANE_ID.test(given) ? given : makeId();
     c.set(KEY, requestId);
-    await next();
-    if (start === undefined) return;
-    log.debug("Request is answered", {
-      method: c.req.method,
-      path: shownPath(c.req.path),
-      status: c.res.status,
-      milliseconds: Math.round(now() - start),
-      requestId,
-    });
+    return log.isEnabledFor("debug") ? logRequest(c, next, now) : next();
   };
+}
+
+async function logRequest(c: Context, next: Next, now: () => number): Promise<void> {
+  const start = now();
+  await next();
+  log.debug("Request is answered", {
+    method: c.req.method,
+    path: shownPath(c.req.path),
+    status: c.res.status,
+    milliseconds: Math.round(now() - start),
+    requestId: requestIdOf(c),
+  });
 }
 
 /**

@@ -20,6 +20,7 @@ import {
   version,
   versionJson,
 } from "./endpoints.ts";
+import { requestIdOf } from "./request_id.ts";
 import { type WebhookOptions, webhookRoutes } from "./receiver.ts";
 
 const log = logger("api");
@@ -91,7 +92,11 @@ function methodNotAllowed(c: Context, methods: readonly string[]): Response {
 
 function answerError(c: Context, error: Error): Response {
   // The route, not the path: that of a webhook may hold its secret.
-  const request = { path: routePath(c, -1), device: c.req.query("device")?.slice(0, 255) };
+  const request = {
+    path: routePath(c, -1),
+    device: c.req.query("device")?.slice(0, 255),
+    requestId: requestIdOf(c),
+  };
   if (!isServiceError(error)) {
     log.error("Request failed for an unknown reason", { ...request, error: error.stack });
     return failure(c, { status: 500, body: "Internal error" });

@@ -21,7 +21,6 @@ export interface RequestLabels {
 
 /** Counts and times requests of devices and registries. */
 export class RequestSeries {
-  readonly #requests: Counter<keyof RequestLabels>;
   readonly #durations: Histogram<keyof RequestLabels>;
 
   /**
@@ -31,16 +30,25 @@ export class RequestSeries {
    */
   constructor(registry: Registry) {
     const common = { labelNames: ["method", "path", "status"] as const, registers: [registry] };
-    this.#requests = new Counter({
+    const name = "http_request_duration_seconds";
+    const durations = new Histogram({
+      ...common,
+      name,
+      help: "Time from a request to the head of its answer, in seconds.",
+      buckets: DURATION_BUCKETS_SECONDS,
+    });
+    this.#durations = durations;
+    new Counter({
       ...common,
       name: "http_requests_total",
       help: "HTTP requests of devices and registries.",
-    });
-    this.#durations = new Histogram({
-      ...common,
-      name: "http_request_duration_seconds",
-      help: "Time from a request to the head of its answer, in seconds.",
-      buckets: DURATION_BUCKETS_SECONDS,
+      // Counted with the durations already: nothing is added to the way of each request.
+      async collect(): Promise<void> {
+        this.reset();
+        for (const { labels, value, metricName } of (await durations.get()).values) {
+          if (metricName === `${name}_count`) this.inc(labels, value);
+        }
+      },
     });
   }
 
@@ -51,8 +59,6 @@ export class RequestSeries {
    * @param seconds How long it took to the head of the answer.
    */
   request({ method, path, status }: RequestLabels, seconds: number): void {
-    const labels = { method, path, status: String(status) };
-    this.#requests.inc(labels);
-    this.#durations.observe(labels, seconds);
+    this.#durations.observe({ method, path, status: String(status) }, seconds);
   }
 }
