@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { orasArtifact } from "../tests/helpers/artifacts.ts";
 import { FakeRegistry } from "../tests/helpers/fake_registry.ts";
 import { firmwareBytes } from "../tests/helpers/firmware_bytes.ts";
-import { requestsPerSecond, residentMiB, type Served, startOtaflux } from "./service.ts";
+import { rateOf, residentMiB, type Served, startOtaflux } from "./service.ts";
 import { ratio, row } from "./table.ts";
 
 const MIB = 1024 * 1024;
@@ -44,8 +44,10 @@ export async function memory(folder: string): Promise<void> {
     `+${(reading - known).toFixed(0)} MiB`,
     "the same process before",
   );
-  const rate = (): Promise<number> =>
-    requestsPerSecond(`http://127.0.0.1:${otaflux.port}/version?device=d0`, 50);
+  const rate = async (): Promise<number> => {
+    const url = `http://127.0.0.1:${otaflux.port}/version?device=d0`;
+    return (await rateOf(url, 50)).requestsPerSecond;
+  };
   // Once for nothing: what is slow at first is not the readers' doing.
   await rate();
   const beside = await rate();

@@ -43,7 +43,7 @@ export async function startNginx(folder: string): Promise<Served> {
   const config = join(folder, "nginx.conf");
   await Deno.writeTextFile(
     config,
-    `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr error;
+    `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr crit;
     user root;
     events { worker_connections 4096; }
     http { access_log off; sendfile on; tcp_nopush on; default_type application/octet-stream;
@@ -87,13 +87,35 @@ export async function residentMiB(pid: number): Promise<number> {
   return Number(new TextDecoder().decode(stdout)) / 1024;
 }
 
-/** Requests per second that wrk gets out of an address in three seconds. */
-export async function requestsPerSecond(url: string, connections: number): Promise<number> {
+/** Starts a `Deno.serve` that always answers the same. */
+export async function startConstant(): Promise<Served> {
+  const port = freePort();
+  const script = join(import.meta.dirname ?? ".", "constant.ts");
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-net", "--no-config", script, `${port}`],
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn();
+  return await serving(process, port, "/");
+}
+
+/** What wrk gets out of an address in three seconds. */
+export interface Rate {
+  readonly requestsPerSecond: number;
+  /** Also of answers that were not complete at the end. */
+  readonly bytesPerSecond: number;
+}
+
+/** Asks an address for the same again and again, for three seconds. */
+export async function rateOf(url: string, connections: number): Promise<Rate> {
   const { stdout, success } = await new Deno.Command("wrk", {
     args: ["-t1", `-c${connections}`, "-d3s", url],
   }).output();
   const text = new TextDecoder().decode(stdout);
-  const [, rate] = /Requests\/sec:\s+([\d.]+)/.exec(text) ?? [];
-  if (!success || rate === undefined || /Non-2xx/.test(text)) throw new Error(`wrk: ${text}`);
-  return Number(rate);
+  const [, requests] = /Requests\/sec:\s+([\d.]+)/.exec(text) ?? [];
+  const [, amount, unit = ""] = /Transfer\/sec:\s+([\d.]+)([KMGT]?)B/.exec(text) ?? [];
+  if (!success || amount === undefined || /Non-2xx/.test(text)) throw new Error(`wrk: ${text}`);
+  const bytesPerSecond = Number(amount) * 1024 ** ["", "K", "M", "G", "T"].indexOf(unit);
+  return { requestsPerSecond: Number(requests), bytesPerSecond };
 }

@@ -1,5 +1,6 @@
 /**
- * Requests per second against nginx, which serves the same bytes in the same run.
+ * `/version` in requests and `/firmware` in bytes per second against nginx, which serves the same
+ * bytes in the same run.
  *
  * @module
  */
@@ -9,7 +10,14 @@ import { orasArtifact } from "../tests/helpers/artifacts.ts";
 import { FakeRegistry } from "../tests/helpers/fake_registry.ts";
 import { firmwareBytes } from "../tests/helpers/firmware_bytes.ts";
 import * as faults from "../tests/helpers/registry/faults.ts";
-import { requestsPerSecond, type Served, startNginx, startOtaflux } from "./service.ts";
+import {
+  type Rate,
+  rateOf,
+  type Served,
+  startConstant,
+  startNginx,
+  startOtaflux,
+} from "./service.ts";
 import { ratio, row } from "./table.ts";
 
 const KIB = 1024;
@@ -51,6 +59,7 @@ export async function throughput(folder: string): Promise<void> {
   }
   await using nginx = await startNginx(folder);
   const pair = { otaflux, nginx };
+  await ceiling(nginx);
   for (const connections of CONNECTIONS) {
     await compareVersion(pair, { connections, state: "up" });
     for (const size of Object.keys(SIZES)) {
@@ -77,7 +86,12 @@ interface Comparison {
 
 async function compareVersion(pair: Pair, { connections, state }: Comparison): Promise<void> {
   const ours = `version?device=${deviceOf(USUAL.size)}`;
-  await compare(pair, { ours, theirs: "version", connections }, `\`/version\`, registry ${state}`);
+  const [us, them] = await ratesOf(pair, { ours, theirs: "version", connections });
+  row(
+    `\`/version\`, registry ${state}, ${connections} connections`,
+    ratio(us.requestsPerSecond, them.requestsPerSecond),
+    "nginx, same bytes",
+  );
 }
 
 async function compareFirmware(
@@ -85,23 +99,37 @@ async function compareFirmware(
   { size, connections, state }: Comparison & { readonly size: string },
 ): Promise<void> {
   const paths = { ours: `firmware?device=${deviceOf(size)}`, theirs: deviceOf(size) };
-  const what = `\`/firmware\`, ${size}, registry ${state}`;
-  await compare(pair, { ...paths, connections }, what);
+  const [us, them] = await ratesOf(pair, { ...paths, connections });
+  row(
+    `\`/firmware\`, ${size}, registry ${state}, ${connections} connections`,
+    ratio(us.bytesPerSecond, them.bytesPerSecond),
+    "nginx, same bytes",
+  );
 }
 
-async function compare(
+async function ratesOf(
   { otaflux, nginx }: Pair,
-  paths: { readonly ours: string; readonly theirs: string; readonly connections: number },
-  what: string,
-): Promise<void> {
-  const { connections } = paths;
-  const ours = await requestsPerSecond(
-    `http://127.0.0.1:${otaflux.port}/${paths.ours}`,
-    connections,
+  { ours, theirs, connections }: {
+    readonly ours: string;
+    readonly theirs: string;
+    readonly connections: number;
+  },
+): Promise<readonly [ours: Rate, theirs: Rate]> {
+  return [
+    await rateOf(`http://127.0.0.1:${otaflux.port}/${ours}`, connections),
+    await rateOf(`http://127.0.0.1:${nginx.port}/${theirs}`, connections),
+  ];
+}
+
+/** What is left of the ratio where there is nothing but the platform. */
+async function ceiling(nginx: Served): Promise<void> {
+  await using constant = await startConstant();
+  const pair = { otaflux: constant, nginx };
+  const { connections } = USUAL;
+  const [us, them] = await ratesOf(pair, { ours: "", theirs: "version", connections });
+  row(
+    `\`Deno.serve\`, a constant with the headers of \`/version\`, ${connections} connections`,
+    ratio(us.requestsPerSecond, them.requestsPerSecond),
+    "nginx, same bytes",
   );
-  const theirs = await requestsPerSecond(
-    `http://127.0.0.1:${nginx.port}/${paths.theirs}`,
-    connections,
-  );
-  row(`${what}, ${connections} connections`, ratio(ours, theirs), "nginx, same bytes");
 }
