@@ -23,7 +23,7 @@ const LARGE_CHUNK_BYTES = 256 * 1024;
  * Chunks that are larger than the small ones take so many bytes together, or little more: whoever
  * stops reading keeps his, and the more there are, the more may stop.
  */
-const LARGE_CHUNKS_BYTES = 32 * 1024 * 1024;
+const LARGE_CHUNKS_BYTES = 16 * 1024 * 1024;
 
 /** Who takes a chunk within this time, in milliseconds, is fast, and gets twice as much next. */
 const FAST_CHUNK_MS = 250;

@@ -21,13 +21,13 @@ const CACHE_BYTES = 16 * 1024 * 1024;
  * So many readers at once have whole blocks read for them. Whoever stops reading holds what it was
  * given last, also when it is not kept here any more: beyond them that is no more than it asked for.
  */
-const BLOCK_READERS = 128;
+const BLOCK_READERS = 64;
 
 /** Options of {@linkcode BlockCache}. */
 export interface BlockCacheOptions {
   /** The most bytes of all blocks together. @default 16 MiB */
   readonly maxBytes?: number;
-  /** How many readers at once have whole blocks read for them. @default 128 */
+  /** How many readers at once have whole blocks read for them. @default 64 */
   readonly blockReaders?: number;
 }
 
