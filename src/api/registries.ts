@@ -18,7 +18,7 @@ import { zot } from "./webhooks/zot.ts";
 export type Registries = Readonly<Record<string, Webhook>>;
 
 /** All that there are. */
-export const REGISTRIES: Registries = {
+export const REGISTRIES = {
   harbor,
   distribution,
   zot,
@@ -26,4 +26,4 @@ export const REGISTRIES: Registries = {
   quay,
   github,
   gitea,
-};
+} as const satisfies Registries;
