@@ -6,6 +6,7 @@
  */
 
 import type { Webhook } from "./webhook.ts";
+import { artifactory } from "./webhooks/artifactory.ts";
 import { distribution } from "./webhooks/distribution.ts";
 import { dockerhub } from "./webhooks/dockerhub.ts";
 import { gitea } from "./webhooks/gitea.ts";
@@ -26,4 +27,5 @@ export const REGISTRIES = {
   quay,
   github,
   gitea,
+  artifactory,
 } as const satisfies Registries;

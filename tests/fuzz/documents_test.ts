@@ -207,6 +207,11 @@ const PAYLOADS: Readonly<Record<keyof typeof REGISTRIES, readonly unknown[]>> = 
   quay: [{ repository: "factory/pump", updated_tags: ["1.0.0"] }],
   github: [GITHUB, { action: "published", registry_package: GITHUB.package }],
   gitea: [GITEA],
+  artifactory: [{
+    domain: "docker",
+    event_type: "pushed",
+    data: { repo_key: "local", image_name: "factory/pump", tag: "1.0.0" },
+  }],
 };
 
 for (const [name, payloads] of Object.entries(PAYLOADS)) {
