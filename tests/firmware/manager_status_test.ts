@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ServiceError } from "../../src/errors.ts";
-import { LONGEST_PAUSE_MS } from "../../src/firmware/backoff.ts";
+import { PAUSES } from "../../src/firmware/pauses.ts";
 import type { DeviceStatus } from "../../src/firmware/status.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
@@ -107,7 +107,7 @@ Deno.test("FirmwareManager.status() lists a device whose first check fails, as l
     agoMs: 100,
     retryInMs: FIRST_PAUSE_MS - 100,
   });
-  bench.nowMs += FIRST_PAUSE_MS - 100 + LONGEST_PAUSE_MS - 1;
+  bench.nowMs += FIRST_PAUSE_MS - 100 + PAUSES.longestMs - 1;
   assert.equal(devicesOf(bench).length, 1);
   bench.nowMs += 1;
   assert.deepEqual(devicesOf(bench), []);
