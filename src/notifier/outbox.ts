@@ -16,6 +16,7 @@ import { readNote, removeIfThere, storing, syncFolder, writeWhole } from "../fil
 import { logger } from "../log.ts";
 import { type Digest, isDigest } from "../oci.ts";
 import { isRepositoryName } from "../repository.ts";
+import { Turns } from "../turns.ts";
 import type { AnnouncedFirmware, AnnouncedName } from "./message.ts";
 
 const log = logger("notifier");
@@ -56,8 +57,8 @@ const kept = v.object({
 export class Outbox {
   readonly #directory: string | undefined;
   readonly #waiting = new Map<string, Notification>();
-  /** What is under way in each file: one thing after the other. */
-  readonly #turns = new Map<string, Promise<void>>();
+  /** A file is written by one at a time. */
+  readonly #turns = new Turns();
   readonly #limit = pLimit(CONCURRENT_WRITES);
 
   private constructor(directory: string | undefined) {
@@ -131,23 +132,19 @@ export class Outbox {
    * @returns Settles, and never fails.
    */
   async kept(device: string): Promise<void> {
-    await this.#turns.get(device);
+    await this.#turns.settled(device);
   }
 
   /** Waits until the disk is as the memory is. */
   async settled(): Promise<void> {
-    await Promise.all(this.#turns.values());
+    await this.#turns.settled();
   }
 
   /** Makes a device's file what is in memory by then. */
   async #sync(device: string): Promise<void> {
     const directory = this.#directory;
     if (directory === undefined) return;
-    const turn = (this.#turns.get(device) ?? Promise.resolve())
-      .then(() => this.#limit(() => this.#write(directory, device)));
-    this.#turns.set(device, turn);
-    await turn;
-    if (this.#turns.get(device) === turn) this.#turns.delete(device);
+    await this.#turns.take(device, () => this.#limit(() => this.#write(directory, device)));
   }
 
   async #write(directory: string, device: string): Promise<void> {

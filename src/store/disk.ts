@@ -20,9 +20,9 @@ import { isMissing, storing } from "../files.ts";
 import { DeviceLayout } from "./layout.ts";
 import { lockFile } from "./lock.ts";
 import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
+import { Turns } from "../turns.ts";
 import { type KeptFirmware, type StoredFirmware, type StoredRecord, withKept } from "./record.ts";
 import { References } from "./references.ts";
-import { Turns } from "./turns.ts";
 
 const log = logger("store");
 
