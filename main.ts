@@ -270,10 +270,7 @@ function createManager(
     guard: createGuard(config),
     defaults: config.selection,
   });
-  metrics.firmware.observe({
-    staleness: () => manager.staleness(),
-    lastCheckSeconds: () => manager.lastCheckSeconds(),
-  });
+  metrics.firmware.observe(manager.overview);
   return manager;
 }
 
@@ -372,7 +369,7 @@ function createOperatorHandler(
 ): Deno.ServeHandler {
   const status = createStatusRouter({
     ...describe(config),
-    firmware: () => manager.status(),
+    firmware: () => manager.overview.status(),
     cache: () => ({
       kind: config.cacheDirectory === undefined ? "memory" : "folder",
       bytes: store.bytes,
