@@ -114,6 +114,16 @@ export interface KeptFirmware {
 }
 
 /**
+ * The contents that a layout has links to.
+ *
+ * @param kept What is kept of one selection.
+ * @returns Their SHA-256, in hex: of the layer, where that is another, and of the firmware.
+ */
+export function contentsOf({ firmware, layer }: KeptFirmware): readonly string[] {
+  return layer === undefined ? [firmware.sha256] : [layer, firmware.sha256];
+}
+
+/**
  * Reads an `index.json`.
  *
  * @param text The file.
