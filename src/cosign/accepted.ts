@@ -7,9 +7,9 @@
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import * as v from "valibot";
+import { type Digest, digestSchema } from "../digest.ts";
 import { ServiceError } from "../errors.ts";
 import { isMissing, readNote, storing, writeWhole } from "../files.ts";
-import { type Digest, isDigest } from "../oci.ts";
 
 /** So many devices are kept in memory; without a folder others are forgotten. */
 const DEVICES_LIMIT = 10_000;
@@ -21,7 +21,7 @@ const fileSchema = v.object({
   device: v.string(),
   versions: v.array(v.tuple([
     v.string(),
-    v.custom<Digest>((text) => typeof text === "string" && isDigest(text)),
+    digestSchema,
   ])),
 });
 

@@ -5,8 +5,8 @@
  * @module
  */
 
+import type { Digest } from "../digest.ts";
 import { ServiceError } from "../errors.ts";
-import type { Digest } from "../oci.ts";
 import type { AcceptedVersions } from "./accepted.ts";
 import { readBundle, signedBytes } from "./bundle.ts";
 import { bundleOfAnnotations } from "./certificate_annotations.ts";

@@ -6,9 +6,9 @@
  */
 
 import { backoffMs } from "../backoff.ts";
+import type { Digest } from "../digest.ts";
 import { describeError, isServiceError, type ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
-import type { Digest } from "../oci.ts";
 import { deviceOfKey, formatSelection, partOf, queryOfKey } from "../selection.ts";
 import { type CacheEntry, FirmwareCache } from "./cache.ts";
 import type {

@@ -11,10 +11,10 @@
 import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import * as v from "valibot";
+import { digestSchema } from "../digest.ts";
 import { describeError } from "../errors.ts";
 import { readNote, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
 import { logger } from "../log.ts";
-import { type Digest, isDigest } from "../oci.ts";
 import { isRepositoryName } from "../repository.ts";
 import { Turns } from "../turns.ts";
 import type { AnnouncedFirmware, AnnouncedName } from "./message.ts";
@@ -46,7 +46,7 @@ const kept = v.object({
   always: v.boolean(),
   firmware: v.object({
     version: v.string(),
-    digest: v.custom<Digest>((text) => typeof text === "string" && isDigest(text)),
+    digest: digestSchema,
     size: v.pipe(v.number(), v.safeInteger()),
     crc32: v.pipe(v.number(), v.safeInteger()),
     sha256: v.string(),

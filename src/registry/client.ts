@@ -7,12 +7,11 @@
  */
 
 import * as v from "valibot";
+import { type Digest, isDigest } from "../digest.ts";
 import { isServiceError, ServiceError } from "../errors.ts";
 import {
   type DeliveredManifest,
   type Descriptor,
-  type Digest,
-  isDigest,
   MANIFEST_LIMIT_BYTES,
   MANIFEST_MEDIA_TYPES,
   parseReferrers,

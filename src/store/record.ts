@@ -6,7 +6,8 @@
  */
 
 import * as v from "valibot";
-import { type Digest, isDigest, REF_NAME_ANNOTATION } from "../oci.ts";
+import { type Digest, digestSchema } from "../digest.ts";
+import { REF_NAME_ANNOTATION } from "../oci.ts";
 import { FIRST_ISSUE } from "../schema.ts";
 
 /** What we note beside the tag in `index.json`: a list of the selections that it serves, and how. */
@@ -14,8 +15,6 @@ const FIRMWARE_ANNOTATION = "dev.otaflux.firmware";
 
 /** So many selections of a device are kept; strangers must not fill the folder with what they invent. */
 const SELECTIONS_LIMIT = 16;
-
-const digestSchema = v.custom<Digest>((text) => typeof text === "string" && isDigest(text));
 
 const dateSchema = v.pipe(v.string(), v.transform((text) => new Date(text)), v.date());
 

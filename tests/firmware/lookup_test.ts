@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import type { Digest } from "../../src/digest.ts";
 import { ServiceError } from "../../src/errors.ts";
 import { FirmwareLookup } from "../../src/firmware/lookup.ts";
-import type { Digest } from "../../src/oci.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { FakeSource, Observed } from "../helpers/fake_source.ts";

@@ -5,13 +5,14 @@
 import assert from "node:assert/strict";
 import { REGISTRIES } from "../../src/api/registries.ts";
 import { Refusal, repositoryIn, type Webhook } from "../../src/api/webhook.ts";
+import { isDigest } from "../../src/digest.ts";
 import { isServiceError } from "../../src/errors.ts";
 import { keptAnnotations } from "../../src/firmware/annotations.ts";
 import { resolveArtifact } from "../../src/firmware/artifact.ts";
 import { rankVersions } from "../../src/firmware/version.ts";
 import { parseMessage } from "../../src/notifier/message.ts";
 import { Topics } from "../../src/notifier/topics.ts";
-import { isDigest, parseIndex, parseManifest, parseReferrers } from "../../src/oci.ts";
+import { parseIndex, parseManifest, parseReferrers } from "../../src/oci.ts";
 import { isRepositoryName } from "../../src/repository.ts";
 import { formatIndex, parseIndex as parseRecord } from "../../src/store/record.ts";
 import { imageIndex, orasArtifact } from "../helpers/artifacts.ts";
