@@ -8,12 +8,11 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import * as v from "valibot";
 import { digestSchema } from "../digest.ts";
 import { describeError } from "../errors.ts";
-import { readNote, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
+import { fileNameOf, readNote, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
 import { logger } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
 import { Turns } from "../turns.ts";
@@ -148,7 +147,7 @@ export class Outbox {
   }
 
   async #write(directory: string, device: string): Promise<void> {
-    const path = `${directory}/${createHash("sha256").update(device).digest("hex")}`;
+    const path = `${directory}/${fileNameOf(device)}`;
     const notification = this.#waiting.get(device);
     try {
       if (notification === undefined) return await removeIfThere(`${path}.json`);
