@@ -1,6 +1,7 @@
 /**
- * The rules of the tree: main wires everything; folders under `src` are siblings and never import
- * each other (only `api` may, types only); leaves at `src` import no folder.
+ * The rules of the tree: `src/wiring` puts everything together for main; all other folders under
+ * `src` are siblings and never import each other (only `api` may, types only); leaves at `src`
+ * import no folder.
  */
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
@@ -83,15 +84,30 @@ Deno.test("The graph holds every module of the tree: nothing under src is withou
   assert.deepEqual(modules.toSorted(), files.toSorted());
 });
 
+/** The folder that may import all others. */
+const WIRING = "wiring";
+
 Deno.test("Folders under src do not import each other, but api imports types of firmware", () => {
   const crossing = graph.imports.filter(({ from, to }) => {
     const [own, other] = [folderOf(from), folderOf(to)];
-    return own !== undefined && other !== undefined && own !== other;
+    return own !== undefined && other !== undefined && own !== other && own !== WIRING;
   });
   const isAllowed = ({ from, to, isTypeOnly }: Import): boolean =>
     isTypeOnly && folderOf(from) === "api" && folderOf(to) === "firmware";
   assert.deepEqual(crossing.filter((edge) => !isAllowed(edge)).map(show), []);
   assert(crossing.some(isAllowed), "types are told from code");
+});
+
+Deno.test("src/wiring joins all folders, for main.ts alone", () => {
+  const folders = new Set(graph.modules.map(folderOf));
+  const joined = new Set(
+    graph.imports.filter(({ from }) => folderOf(from) === WIRING).map(({ to }) => folderOf(to)),
+  );
+  assert.deepEqual([...folders.difference(joined)], []);
+  const users = graph.imports.filter(({ from, to }) =>
+    folderOf(to) === WIRING && folderOf(from) !== WIRING
+  );
+  assert.deepEqual([...new Set(users.map(({ from }) => from))], ["main.ts"]);
 });
 
 Deno.test("Leaves directly under src import no folder", () => {
