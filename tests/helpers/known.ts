@@ -4,10 +4,13 @@
  * @module
  */
 
+import type { CacheEntry } from "../../src/firmware/cache.ts";
 import { KnownFirmware, type KnownFirmwareOptions } from "../../src/firmware/known.ts";
 import { QueryKeys } from "../../src/firmware/query_keys.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { recordOf } from "./disk.ts";
 import { Observed } from "./fake_source.ts";
+import { firmwareBytes } from "./firmware_bytes.ts";
 
 /** Knows nothing of ten devices, by a clock that stands still, and tells nobody. */
 export function knownFirmware(options: Partial<KnownFirmwareOptions> = {}): KnownFirmware {
@@ -23,4 +26,10 @@ export function knownFirmware(options: Partial<KnownFirmwareOptions> = {}): Know
     random: () => 1,
     ...options,
   });
+}
+
+/** What is kept of a query that was answered with a version, and was just confirmed. */
+export function entryOf(version: string): CacheEntry {
+  const { firmware } = recordOf(firmwareBytes(1), version);
+  return { firmware, sinceMs: 0, confirmedAtMs: 0, failures: 0, retryAtMs: 0 };
 }
