@@ -4,7 +4,7 @@
  * import no folder.
  */
 import assert from "node:assert/strict";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
 
@@ -130,6 +130,28 @@ Deno.test("Nobody imports main.ts, and it alone imports what is outside of src",
   assert.deepEqual(graph.imports.filter(({ to }) => to === "main.ts").map(show), []);
   const outward = graph.imports.filter(({ to }) => !to.startsWith("src/"));
   assert.deepEqual(outward.map(show), ["main.ts imports deno.json"]);
+});
+
+/** The folders of which docs/architecture.md shows each file. */
+const SHOWN = ["src", "src/firmware", "src/store", "src/cosign", "src/notifier", "src/events"];
+
+Deno.test("docs/architecture.md shows each folder, each file of the larger ones, and none that is not there", async () => {
+  const text = await Deno.readTextFile(join(ROOT, "docs", "architecture.md"));
+  const files = graph.modules.filter((module) => module.startsWith("src/"));
+  for (const folder of new Set(files.map(folderOf))) {
+    if (folder !== undefined) assert(text.includes(`| \`src/${folder}/\``), folder);
+  }
+  // Several of one folder are written as `src/events/{folder,seen}.ts`.
+  const named = [...text.matchAll(/[`/](?:\{([\w,]+)\}|(\w+))\.ts`/g)]
+    .flatMap(([, several, one = ""]) => several?.split(",") ?? [one]);
+  const names = files.filter((module) => !module.endsWith(".d.ts")).map((module) => ({
+    folder: dirname(module),
+    name: basename(module, ".ts"),
+  }));
+  const shown = names.filter(({ folder }) => SHOWN.includes(folder)).map(({ name }) => name);
+  assert.deepEqual(shown.filter((name) => !named.includes(name)), []);
+  const known = ["main", "architecture_test", ...names.map(({ name }) => name)];
+  assert.deepEqual(named.filter((name) => !known.includes(name)), []);
 });
 
 Deno.test("Modules do not import in circles", () => {
