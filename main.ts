@@ -62,7 +62,7 @@ async function main(): Promise<void> {
 async function run(config: Config): Promise<never> {
   configureLogging({ level: config.logLevel, format: config.logFormat });
   const service = await Service.create(config, { version: meta.version, commit: COMMIT });
-  const devices = await listenForDevices(config, service.forDevices);
+  const devices = await listenForDevices(config, service);
   reloadOnHangup(devices, service);
   const listeners = [devices, listenForOperators(config, service.forOperators)];
   service.start();

@@ -9,6 +9,7 @@ import type { ListenAddress } from "../config/values.ts";
 import { describeError } from "../errors.ts";
 import { LastingServer } from "../lasting_server.ts";
 import { logger } from "../log.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { CertificateError } from "../tls/certificate.ts";
 import { HttpsServer } from "../tls/https.ts";
 import { CannotStart } from "./cannot_start.ts";
@@ -27,17 +28,21 @@ export interface Listener {
  * Listens for devices.
  *
  * @param config Where, and with which certificate.
- * @param handler Answers.
+ * @param service Answers, and is told until when the certificate is valid.
  * @returns What listens.
  * @throws {CannotStart} It cannot listen there, or the certificate cannot be used.
  */
 export async function listenForDevices(
   { listen, idleMs, edge: { tls } }: Config,
-  handler: Deno.ServeHandler,
+  { forDevices: handler, metrics }: {
+    readonly forDevices: Deno.ServeHandler;
+    readonly metrics: Metrics;
+  },
 ): Promise<Listener> {
   if (tls === undefined) return serve("Devices", listen, handler);
   try {
     const server = await HttpsServer.start({ ...listen, paths: tls, idleMs, handler, onError });
+    metrics.tls.observe(server);
     log.info("Devices are served", { ...server.addr, scheme: "https" });
     return server;
   } catch (error) {

@@ -32,9 +32,12 @@ export class Service {
   readonly forDevices: Deno.ServeHandler;
   /** Answers operators. */
   readonly forOperators: Deno.ServeHandler;
+  /** Every series. */
+  readonly metrics: Metrics;
   readonly #parts: Parts;
 
   private constructor(config: Config, parts: Parts, program: Program) {
+    this.metrics = parts.metrics;
     this.#parts = parts;
     this.forDevices = deviceHandler(config, parts, ANNOUNCEMENT_HOLD_MS);
     this.forOperators = operatorHandler(config, parts, program);
