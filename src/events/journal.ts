@@ -37,7 +37,7 @@ export interface JournalEvent {
 
 /** Options of {@linkcode EventJournal.open}. */
 export interface EventJournalOptions {
-  /** The cache folder; nothing outlasts the process without. */
+  /** Where events are kept; nothing outlasts the process without. */
   readonly directory: string | undefined;
   /** The time in milliseconds since 1970. @default Date.now */
   readonly now?: () => number;

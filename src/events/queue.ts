@@ -49,7 +49,7 @@ const ATTEMPTS: Readonly<Partial<Record<ErrorCode, number>>> = {
 
 /** Options of {@linkcode EventQueue.open}. */
 export interface EventQueueOptions {
-  /** The cache folder; what was accepted is lost with the process without. */
+  /** Where events are kept; what was accepted is lost with the process without. */
   readonly directory: string | undefined;
   /** Checks a device. A ServiceError says whether to try again. */
   readonly handle: (device: string) => Promise<unknown>;

@@ -19,7 +19,7 @@ import { CannotStart } from "./cannot_start.ts";
 import { deviceHandler, operatorHandler, type Parts, type Program } from "./handlers.ts";
 import { createNotifier } from "./notifier.ts";
 import { createSource, createVerifier } from "./source.ts";
-import { createGuard, createStore } from "./storage.ts";
+import { createGuard, createStore, ownFolder } from "./storage.ts";
 
 const log = logger("main");
 
@@ -123,7 +123,7 @@ function accessOf({ source, cacheDirectory, edge }: Config): NeededAccess {
 }
 
 async function createEvents(
-  { cacheDirectory: directory, concurrency }: Config,
+  { cacheDirectory, concurrency }: Config,
   { manager, notifier }: {
     readonly manager: FirmwareManager;
     readonly notifier: MqttNotifier | undefined;
@@ -131,7 +131,7 @@ async function createEvents(
 ): Promise<EventQueue> {
   try {
     return await EventQueue.open({
-      directory,
+      directory: ownFolder(cacheDirectory, "events"),
       handle: async (device) => {
         const firmware = await manager.refresh(device);
         await notifier?.announce(device, firmware, { always: true });
