@@ -4,7 +4,18 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { ServiceError } from "./errors.ts";
+
+/**
+ * A name for a file of a device. A device id holds slashes, and may be longer than a file's name.
+ *
+ * @param device A device id.
+ * @returns Its SHA-256 in hex.
+ */
+export function fileNameOf(device: string): string {
+  return createHash("sha256").update(device).digest("hex");
+}
 
 /**
  * Writes a small file so that under its name stands the old content or the new, never a mix.

@@ -1,12 +1,12 @@
 /**
- * The OCI image-spec's documents as far as firmware needs them: digests, descriptors, manifests.
+ * The OCI image-spec's documents as far as firmware needs them: descriptors, manifests, indexes.
  *
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
  * @module
  */
 
-import { createHash, type Hash } from "node:crypto";
 import * as v from "valibot";
+import { type Digest, digestSchema } from "./digest.ts";
 import { ServiceError } from "./errors.ts";
 import { FIRST_ISSUE } from "./schema.ts";
 
@@ -42,32 +42,6 @@ export const DOCKER_REFERENCE_TYPE_ANNOTATION = "vnd.docker.reference.type";
 /** A manifest larger than this is refused; registries must take 4 MiB (distribution-spec, push). */
 export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024;
 
-/** Hash algorithms of a digest (image-spec, descriptor.md), with the length of their hex form. */
-const DIGEST_HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
-
-/** `sha256:` and 64 lower-case hex digits, or `sha512:` and 128. */
-export type Digest = `sha256:${string}` | `sha512:${string}`;
-
-/**
- * Tells whether a text is a digest of an algorithm that we can check.
- *
- * @param text Any text.
- * @returns Whether it is one.
- *
- * @example
- * ```ts
- * import assert from "node:assert/strict";
- * assert.ok(isDigest("sha256:" + "0".repeat(64)));
- * assert.ok(!isDigest("sha256:" + "F".repeat(64)));
- * assert.ok(!isDigest("md5:" + "0".repeat(32)));
- * ```
- */
-export function isDigest(text: string): text is Digest {
-  const [, algorithm, hex] = /^(sha256|sha512):([0-9a-f]+)$/.exec(text) ?? [];
-  return hex !== undefined &&
-    hex.length === DIGEST_HEX_LENGTH[algorithm as keyof typeof DIGEST_HEX_LENGTH];
-}
-
 /**
  * The tag under which a registry without the referrers API keeps the list of what refers to a
  * manifest (distribution-spec, "Referrers Tag Schema").
@@ -85,55 +59,6 @@ export function referrersTag(digest: Digest): string {
   const [algorithm = "", hex = ""] = digest.split(":");
   return `${algorithm}-${hex.slice(0, 64)}`;
 }
-
-/** The running hash for a digest's algorithm. */
-export class Digester {
-  readonly #algorithm: string;
-  readonly #hash: Hash;
-
-  /**
-   * Starts with no bytes.
-   *
-   * @param like A digest of the algorithm to use.
-   */
-  constructor(like: Digest) {
-    this.#algorithm = like.slice(0, like.indexOf(":"));
-    this.#hash = createHash(this.#algorithm);
-  }
-
-  /**
-   * Takes more bytes.
-   *
-   * @param bytes What comes next.
-   */
-  update(bytes: Uint8Array): void {
-    this.#hash.update(bytes);
-  }
-
-  /**
-   * Ends it; can be called once.
-   *
-   * @returns The digest of all that came.
-   */
-  finish(): Digest {
-    return `${this.#algorithm}:${this.#hash.digest("hex")}` as Digest;
-  }
-}
-
-/**
- * The digest of some bytes.
- *
- * @param bytes What to hash.
- * @param like A digest of the algorithm to use. @default SHA-256
- * @returns The digest.
- */
-export function digestOf(bytes: Uint8Array, like: Digest = "sha256:"): Digest {
-  const digester = new Digester(like);
-  digester.update(bytes);
-  return digester.finish();
-}
-
-const digestSchema = v.custom<Digest>((text) => typeof text === "string" && isDigest(text));
 
 /** Points to content by digest and size (image-spec, descriptor.md). */
 export interface Descriptor {

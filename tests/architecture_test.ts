@@ -1,9 +1,10 @@
 /**
- * The rules of the tree: main wires everything; folders under `src` are siblings and never import
- * each other (only `api` may, types only); leaves at `src` import no folder.
+ * The rules of the tree: `src/wiring` puts everything together for main; all other folders under
+ * `src` are siblings and never import each other (only `api` may, types only); leaves at `src`
+ * import no folder.
  */
 import assert from "node:assert/strict";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
 
@@ -83,15 +84,30 @@ Deno.test("The graph holds every module of the tree: nothing under src is withou
   assert.deepEqual(modules.toSorted(), files.toSorted());
 });
 
+/** The folder that may import all others. */
+const WIRING = "wiring";
+
 Deno.test("Folders under src do not import each other, but api imports types of firmware", () => {
   const crossing = graph.imports.filter(({ from, to }) => {
     const [own, other] = [folderOf(from), folderOf(to)];
-    return own !== undefined && other !== undefined && own !== other;
+    return own !== undefined && other !== undefined && own !== other && own !== WIRING;
   });
   const isAllowed = ({ from, to, isTypeOnly }: Import): boolean =>
     isTypeOnly && folderOf(from) === "api" && folderOf(to) === "firmware";
   assert.deepEqual(crossing.filter((edge) => !isAllowed(edge)).map(show), []);
   assert(crossing.some(isAllowed), "types are told from code");
+});
+
+Deno.test("src/wiring joins all folders, for main.ts alone", () => {
+  const folders = new Set(graph.modules.map(folderOf));
+  const joined = new Set(
+    graph.imports.filter(({ from }) => folderOf(from) === WIRING).map(({ to }) => folderOf(to)),
+  );
+  assert.deepEqual([...folders.difference(joined)], []);
+  const users = graph.imports.filter(({ from, to }) =>
+    folderOf(to) === WIRING && folderOf(from) !== WIRING
+  );
+  assert.deepEqual([...new Set(users.map(({ from }) => from))], ["main.ts"]);
 });
 
 Deno.test("Leaves directly under src import no folder", () => {
@@ -114,6 +130,28 @@ Deno.test("Nobody imports main.ts, and it alone imports what is outside of src",
   assert.deepEqual(graph.imports.filter(({ to }) => to === "main.ts").map(show), []);
   const outward = graph.imports.filter(({ to }) => !to.startsWith("src/"));
   assert.deepEqual(outward.map(show), ["main.ts imports deno.json"]);
+});
+
+/** The folders of which docs/architecture.md shows each file. */
+const SHOWN = ["src", "src/firmware", "src/store", "src/cosign", "src/notifier", "src/events"];
+
+Deno.test("docs/architecture.md shows each folder, each file of the larger ones, and none that is not there", async () => {
+  const text = await Deno.readTextFile(join(ROOT, "docs", "architecture.md"));
+  const files = graph.modules.filter((module) => module.startsWith("src/"));
+  for (const folder of new Set(files.map(folderOf))) {
+    if (folder !== undefined) assert(text.includes(`| \`src/${folder}/\``), folder);
+  }
+  // Several of one folder are written as `src/events/{folder,seen}.ts`.
+  const named = [...text.matchAll(/[`/](?:\{([\w,]+)\}|(\w+))\.ts`/g)]
+    .flatMap(([, several, one = ""]) => several?.split(",") ?? [one]);
+  const names = files.filter((module) => !module.endsWith(".d.ts")).map((module) => ({
+    folder: dirname(module),
+    name: basename(module, ".ts"),
+  }));
+  const shown = names.filter(({ folder }) => SHOWN.includes(folder)).map(({ name }) => name);
+  assert.deepEqual(shown.filter((name) => !named.includes(name)), []);
+  const known = ["main", "architecture_test", ...names.map(({ name }) => name)];
+  assert.deepEqual(named.filter((name) => !known.includes(name)), []);
 });
 
 Deno.test("Modules do not import in circles", () => {

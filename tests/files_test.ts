@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isServiceError, ServiceError } from "../src/errors.ts";
-import { isMissing, removeIfThere, storing, writeWhole } from "../src/files.ts";
+import { fileNameOf, isMissing, removeIfThere, storing, writeWhole } from "../src/files.ts";
 import { filesOf, withFolder } from "./helpers/disk.ts";
 import { cannotMount, mountSmallDisk } from "./helpers/small_disk.ts";
 import { firmwareBytes } from "./helpers/firmware_bytes.ts";
@@ -65,4 +65,10 @@ Deno.test("isMissing() knows a file that is not there, and one below a file", ()
   assert(isMissing(new Deno.errors.NotADirectory()));
   assert(!isMissing(new Deno.errors.PermissionDenied()));
   assert(!isMissing(undefined));
+});
+
+Deno.test("fileNameOf() names no two devices alike, and none with a slash", () => {
+  const names = ["pump", "factory/pump", "factory.pump", `a${"/b".repeat(120)}`].map(fileNameOf);
+  assert.equal(new Set(names).size, names.length);
+  for (const name of names) assert.match(name, /^[0-9a-f]{64}$/);
 });

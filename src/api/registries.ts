@@ -6,6 +6,7 @@
  */
 
 import type { Webhook } from "./webhook.ts";
+import { artifactory } from "./webhooks/artifactory.ts";
 import { distribution } from "./webhooks/distribution.ts";
 import { dockerhub } from "./webhooks/dockerhub.ts";
 import { gitea } from "./webhooks/gitea.ts";
@@ -18,7 +19,7 @@ import { zot } from "./webhooks/zot.ts";
 export type Registries = Readonly<Record<string, Webhook>>;
 
 /** All that there are. */
-export const REGISTRIES: Registries = {
+export const REGISTRIES = {
   harbor,
   distribution,
   zot,
@@ -26,4 +27,5 @@ export const REGISTRIES: Registries = {
   quay,
   github,
   gitea,
-};
+  artifactory,
+} as const satisfies Registries;

@@ -8,10 +8,8 @@
 import * as v from "valibot";
 import { FIRST_ISSUE } from "../schema.ts";
 
-/** Something that happened to a repository. */
+/** Something that came to a repository or went from it: its device is checked either way. */
 export interface RegistryEvent {
-  /** Whether something came or went. */
-  readonly kind: "pushed" | "deleted";
   /** Full name of the repository, without the registry's host. */
   readonly repository: string;
   /** Tag or digest, where the registry says which; for the log. */

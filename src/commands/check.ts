@@ -5,11 +5,11 @@
  * @module
  */
 
+import { digestOf } from "../digest.ts";
 import { describeError, isServiceError } from "../errors.ts";
 import {
   type DeliveredManifest,
   type Descriptor,
-  digestOf,
   IMAGE_CONFIG_MEDIA_TYPES,
   parseManifest,
   TITLE_ANNOTATION,

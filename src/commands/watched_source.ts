@@ -5,8 +5,9 @@
  */
 
 import { passOn } from "../byte_stream.ts";
+import { type Digest, isDigest } from "../digest.ts";
 import { isServiceError } from "../errors.ts";
-import { type DeliveredManifest, type Descriptor, type Digest, isDigest } from "../oci.ts";
+import type { DeliveredManifest, Descriptor } from "../oci.ts";
 
 /** What a check needs of a source; all that the search for firmware asks. */
 export interface CheckedSource {

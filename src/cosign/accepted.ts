@@ -4,12 +4,12 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import * as v from "valibot";
+import { type Digest, digestSchema } from "../digest.ts";
 import { ServiceError } from "../errors.ts";
-import { isMissing, readNote, storing, writeWhole } from "../files.ts";
-import { type Digest, isDigest } from "../oci.ts";
+import { fileNameOf, isMissing, readNote, storing, writeWhole } from "../files.ts";
+import { Turns } from "../turns.ts";
 
 /** So many devices are kept in memory; without a folder others are forgotten. */
 const DEVICES_LIMIT = 10_000;
@@ -21,7 +21,7 @@ const fileSchema = v.object({
   device: v.string(),
   versions: v.array(v.tuple([
     v.string(),
-    v.custom<Digest>((text) => typeof text === "string" && isDigest(text)),
+    digestSchema,
   ])),
 });
 
@@ -29,8 +29,8 @@ const fileSchema = v.object({
 export class AcceptedVersions {
   readonly #directory: string | undefined;
   readonly #devices = new LRUCache<string, Map<string, Digest>>({ max: DEVICES_LIMIT });
-  /** One after the other: two that read and write one file at once would lose an entry. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Two that read and write one file at once would lose an entry. */
+  readonly #turns = new Turns();
 
   /**
    * Reads nothing yet.
@@ -51,7 +51,7 @@ export class AcceptedVersions {
    * @throws {ServiceError} `storage-failed` where it cannot be remembered.
    */
   async accept(device: string, version: string, digest: Digest): Promise<Digest> {
-    const turn = this.#turn.then(async () => {
+    return await this.#turns.take(device, async () => {
       const versions = await this.#read(device);
       const before = versions.get(version);
       if (before !== undefined) return before;
@@ -60,14 +60,12 @@ export class AcceptedVersions {
       this.#devices.set(device, next);
       return digest;
     });
-    this.#turn = turn.catch(() => {});
-    return await turn;
   }
 
   async #read(device: string): Promise<Map<string, Digest>> {
     const known = this.#devices.get(device);
     if (known !== undefined || this.#directory === undefined) return known ?? new Map();
-    const path = this.#path(this.#directory, device);
+    const path = `${this.#directory}/${fileNameOf(device)}.json`;
     try {
       const file = v.parse(fileSchema, JSON.parse(await readNote(path)));
       return new Map(file.versions);
@@ -81,14 +79,9 @@ export class AcceptedVersions {
   async #write(device: string, versions: ReadonlyMap<string, Digest>): Promise<void> {
     const directory = this.#directory;
     if (directory === undefined) return;
-    const path = this.#path(directory, device);
+    const path = `${directory}/${fileNameOf(device)}.json`;
     const content = JSON.stringify({ device, versions: [...versions] });
     await storing(() => Deno.mkdir(directory, { recursive: true }));
     await writeWhole(path, content, `${path}.draft`);
-  }
-
-  /** A device id may be longer than a file's name, and holds slashes. */
-  #path(directory: string, device: string): string {
-    return `${directory}/${createHash("sha256").update(device).digest("hex")}.json`;
   }
 }

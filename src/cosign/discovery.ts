@@ -7,14 +7,9 @@
  * @module
  */
 
+import { type Digest, digestOf } from "../digest.ts";
 import { isServiceError, type ServiceError } from "../errors.ts";
-import {
-  type DeliveredManifest,
-  type Descriptor,
-  type Digest,
-  digestOf,
-  parseManifest,
-} from "../oci.ts";
+import { type DeliveredManifest, type Descriptor, parseManifest } from "../oci.ts";
 import { BUNDLE_MEDIA_TYPE_PREFIX } from "./bundle.ts";
 import { SIMPLE_SIGNING_MEDIA_TYPE } from "./simple_signing.ts";
 import { Unacceptable } from "./unacceptable.ts";

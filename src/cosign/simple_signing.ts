@@ -7,7 +7,7 @@
  */
 
 import * as v from "valibot";
-import type { Digest } from "../oci.ts";
+import type { Digest } from "../digest.ts";
 import { decodeJson } from "./encoding.ts";
 import { quote, Unacceptable } from "./unacceptable.ts";
 

@@ -5,21 +5,19 @@
  * @module
  */
 
+import type { Digest } from "../digest.ts";
 import { ServiceError } from "../errors.ts";
-import type { Digest } from "../oci.ts";
 import type { AcceptedVersions } from "./accepted.ts";
 import { readBundle, signedBytes } from "./bundle.ts";
 import { bundleOfAnnotations } from "./certificate_annotations.ts";
 import { findSignatures, type FoundSignature, type SignatureSource } from "./discovery.ts";
 import { decodeBase64 } from "./encoding.ts";
+import { Findings } from "./findings.ts";
 import { verifyKeyless } from "./keyless.ts";
 import { checkAnnotations, checkVersion, nameOf, type SigningPolicy } from "./policy.ts";
 import { readPayload, SIGNATURE_ANNOTATION, type SignedClaim } from "./simple_signing.ts";
 import { readStatement } from "./statement.ts";
 import { Unacceptable } from "./unacceptable.ts";
-
-/** So many different findings are named in an error. */
-const FINDINGS_LIMIT = 5;
 
 /** A manifest or index, verified against its digest. */
 export interface SignedDocument {
@@ -63,33 +61,6 @@ interface Subject extends SignedDocument {
   readonly device: string;
   /** It and what it names: all that a signature of it covers. */
   readonly covered: readonly SignedDocument[];
-}
-
-/** What was found while one firmware was verified. */
-class Findings {
-  readonly signers = new Set<string>();
-  readonly #reasons = new Map<string, number>();
-  /** The source could not be asked: what is missing may be there. */
-  outage: ServiceError | undefined;
-
-  add(reason: Unacceptable | ServiceError): void {
-    if (reason instanceof ServiceError && reason.code.startsWith("source-")) {
-      this.outage ??= reason;
-    }
-    this.#reasons.set(reason.message, (this.#reasons.get(reason.message) ?? 0) + 1);
-  }
-
-  toString(): string {
-    const reasons = [...this.#reasons].map(([reason, count]) =>
-      count === 1 ? reason : `${count} times ${reason}`
-    );
-    const more = reasons.length - FINDINGS_LIMIT;
-    return [
-      ...(this.signers.size > 0 ? [`signatures of ${this.signers.size}`] : []),
-      ...reasons.slice(0, FINDINGS_LIMIT),
-      ...(more > 0 ? [`${more} other things`] : []),
-    ].join(", ") || "no signature";
-  }
 }
 
 /** Verifies Cosign's signatures, of v2 and v3. */

@@ -2,22 +2,20 @@
  * How events lie on the disk:
  *
  * ```
- * <cache folder>/.otaflux/events/pending/<device, with + for />   the ids of its events
- * <cache folder>/.otaflux/events/seen.json                        ids that were taken before
+ * <folder>/pending/<device, with + for />   the ids of its events
+ * <folder>/seen.json                        ids that were taken before
  * ```
  *
  * @module
  */
 
+import { dirname } from "node:path";
 import * as v from "valibot";
 import { isMissing, readNote, removeIfThere, syncFolder, writeWhole } from "../files.ts";
 import { logger } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
 
 const log = logger("events");
-
-/** In the part of the cache folder that no device's name can lead to. */
-const FOLDER = ".otaflux/events";
 
 const idsSchema = v.array(v.string());
 const seenSchema = v.array(v.tuple([v.string(), v.number()]));
@@ -41,14 +39,15 @@ export class EventFolder {
   /**
    * Makes the folder where it is missing.
    *
-   * @param directory The cache folder, which this process has for itself.
+   * @param path The folder, which this process has for itself.
    * @returns The folder.
    */
-  static async open(directory: string): Promise<EventFolder> {
-    const folder = new EventFolder(`${directory}/${FOLDER}`);
+  static async open(path: string): Promise<EventFolder> {
+    const folder = new EventFolder(path);
     await Deno.mkdir(folder.#pending, { recursive: true });
     // A folder that was just made is in its parents only once they are written, too.
-    for (const path of [directory, `${directory}/.otaflux`, folder.#path]) await syncFolder(path);
+    const parent = dirname(path);
+    for (const each of [dirname(parent), parent, path]) await syncFolder(each);
     return folder;
   }
 

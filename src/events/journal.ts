@@ -9,6 +9,7 @@ import { isServiceError, ServiceError } from "../errors.ts";
 import { storing } from "../files.ts";
 import { logger } from "../log.ts";
 import { SingleFlight } from "../single_flight.ts";
+import { Turns } from "../turns.ts";
 import { EventFolder } from "./folder.ts";
 import { SeenEvents } from "./seen.ts";
 
@@ -36,7 +37,7 @@ export interface JournalEvent {
 
 /** Options of {@linkcode EventJournal.open}. */
 export interface EventJournalOptions {
-  /** The cache folder; nothing outlasts the process without. */
+  /** Where events are kept; nothing outlasts the process without. */
   readonly directory: string | undefined;
   /** The time in milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
@@ -61,8 +62,8 @@ export class EventJournal {
   readonly #accepting = new SingleFlight<void>();
   /** Events that come while others are being written are written together. */
   readonly #waiting: Waiting[] = [];
-  /** What is done to the folder, one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** The folder is written by one at a time. */
+  readonly #turns = new Turns();
   #revision = 0;
 
   private constructor(folder: EventFolder | undefined, now: () => number) {
@@ -196,10 +197,7 @@ export class EventJournal {
     for (const id of ids) if (!this.#seen.has(id)) this.#seen.add(id);
   }
 
-  /** What fails here is told by other ways. */
   #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => {});
-    return turn;
+    return this.#turns.take("folder", work);
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import pLimit, { type LimitFunction } from "p-limit";
+import { backoffMs, type PauseBounds } from "../backoff.ts";
 import { describeError, type ErrorCode, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { EventJournal, type JournalEvent } from "./journal.ts";
@@ -21,11 +22,8 @@ const QUIET_MS = 50;
 /** How long at most, in milliseconds, while more and more come. */
 const LONGEST_QUIET_MS = 500;
 
-/** The pause after the first failure, in milliseconds; each further one is twice as long. */
-const FIRST_PAUSE_MS = 1000;
-
-/** No pause is longer, in milliseconds, unless the source wants one: it is told to devices, too. */
-const LONGEST_PAUSE_MS = 30_000;
+/** No pause is longer, unless the source wants one: it is told to devices, too. */
+const PAUSES: PauseBounds = { firstMs: 1000, longestMs: 30_000 };
 
 /** However long a pause the source wants, in milliseconds. */
 const LONGEST_WISH_MS = 5 * 60 * 1000;
@@ -51,7 +49,7 @@ const ATTEMPTS: Readonly<Partial<Record<ErrorCode, number>>> = {
 
 /** Options of {@linkcode EventQueue.open}. */
 export interface EventQueueOptions {
-  /** The cache folder; what was accepted is lost with the process without. */
+  /** Where events are kept; what was accepted is lost with the process without. */
   readonly directory: string | undefined;
   /** Checks a device. A ServiceError says whether to try again. */
   readonly handle: (device: string) => Promise<unknown>;
@@ -207,11 +205,10 @@ export class EventQueue {
     } else this.#wait(device, task, this.#pauseMs(failures, error));
   }
 
-  /** Exponential, with jitter; as long as the source wishes, where it does. */
+  /** As long as the source wishes, where it does. */
   #pauseMs(failures: number, error: unknown): number {
     const wishMs = isServiceError(error) ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-    const fullMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(failures - 1, 30), LONGEST_PAUSE_MS);
-    const jitter = 0.5 + this.#options.random() / 2;
-    return Math.max(fullMs * jitter, Math.min(wishMs, LONGEST_WISH_MS));
+    const pauseMs = backoffMs(failures, this.#options.random(), PAUSES);
+    return Math.max(pauseMs, Math.min(wishMs, LONGEST_WISH_MS));
   }
 }

@@ -5,15 +5,13 @@
  */
 
 import { Buffer } from "node:buffer";
+import { type Digest, digestOf, isDigest } from "../digest.ts";
 import { ServiceError } from "../errors.ts";
 import {
   type Descriptor,
-  type Digest,
-  digestOf,
   IMAGE_CONFIG_MEDIA_TYPES,
   type ImageIndex,
   type ImageManifest,
-  isDigest,
   MANIFEST_LIMIT_BYTES,
   MANIFEST_MEDIA_TYPES,
   parseManifest,

@@ -5,8 +5,9 @@
  */
 
 import { BUFFER_BYTES, chunksOf } from "../byte_stream.ts";
+import { Digester } from "../digest.ts";
 import { isServiceError, ServiceError } from "../errors.ts";
-import { type Descriptor, Digester } from "../oci.ts";
+import type { Descriptor } from "../oci.ts";
 
 /**
  * Hands a blob's bytes on and checks them against the descriptor. Bytes that were handed on are

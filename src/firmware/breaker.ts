@@ -5,8 +5,9 @@
  * @module
  */
 
+import { backoffMs } from "../backoff.ts";
 import { type ErrorCode, isServiceError, ServiceError } from "../errors.ts";
-import { backoffMs, LONGEST_PAUSE_MS } from "./backoff.ts";
+import { PAUSES } from "./pauses.ts";
 
 /** Failures of the source itself. */
 const SILENCE: readonly ErrorCode[] = ["source-unavailable", "source-timeout"];
@@ -139,8 +140,8 @@ export class CircuitBreaker {
     // Of many that failed together the first counts: the others tell nothing new.
     if (!this.isUp && now() < this.#pauseEndsMs) return;
     this.#failures++;
-    const wishedMs = Math.min((failure.retryAfterSeconds ?? 0) * 1000, LONGEST_PAUSE_MS);
-    this.#pauseEndsMs = now() + Math.max(wishedMs, backoffMs(this.#failures, random()));
+    const wishedMs = Math.min((failure.retryAfterSeconds ?? 0) * 1000, PAUSES.longestMs);
+    this.#pauseEndsMs = now() + Math.max(wishedMs, backoffMs(this.#failures, random(), PAUSES));
     this.#silence ??= { error: failure, sinceMs: now() };
     if (this.#failures === 1) onChange(false, failure);
   }

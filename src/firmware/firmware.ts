@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { Digest } from "../digest.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { DeliveredManifest, Descriptor, Digest } from "../oci.ts";
+import type { DeliveredManifest, Descriptor } from "../oci.ts";
 import type { Query } from "../selection.ts";
 
 /** A verified firmware. Its bytes are in the store, under their SHA-256. */

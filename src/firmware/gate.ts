@@ -98,7 +98,6 @@ export class SourceGate {
 
   /** Asks a silent source whether it is back, unless it has a pause or is being asked. */
   probe(): void {
-    if (!this.#breaker.admits) return;
     void this.#breaker.run(() => this.#source.ping()).catch(() => {});
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Digest } from "../oci.ts";
+import type { Digest } from "../digest.ts";
 import type { Firmware } from "./firmware.ts";
 
 interface Held {

@@ -5,11 +5,11 @@
  * @module
  */
 
+import { backoffMs } from "../backoff.ts";
+import type { Digest } from "../digest.ts";
 import { describeError, isServiceError, type ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
-import type { Digest } from "../oci.ts";
 import { deviceOfKey, formatSelection, partOf, queryOfKey } from "../selection.ts";
-import { backoffMs } from "./backoff.ts";
 import { type CacheEntry, FirmwareCache } from "./cache.ts";
 import type {
   AnnounceOptions,
@@ -19,6 +19,7 @@ import type {
   FirmwareStore,
 } from "./firmware.ts";
 import { HeldFirmware } from "./held.ts";
+import { PAUSES } from "./pauses.ts";
 import { askedBy, type QueryKeys } from "./query_keys.ts";
 import { Refusals, type Refused } from "./refusals.ts";
 
@@ -258,7 +259,7 @@ export class KnownFirmware {
       });
     }
     const atMs = now();
-    const retryAtMs = atMs + backoffMs(failures, random());
+    const retryAtMs = atMs + backoffMs(failures, random(), PAUSES);
     this.#cache.update(key, { ...entry, failures, failure: { error, atMs }, retryAtMs });
   }
 

@@ -4,15 +4,13 @@
  * @module
  */
 
-import { describeError, isServiceError, ServiceError } from "../errors.ts";
+import { isServiceError, ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
-import { Approval } from "./approval.ts";
 import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
-import { ARCHIVE_OVERHEAD_BYTES } from "./archive.ts";
+import { Approval } from "./approval.ts";
 import { type Artifact, resolveArtifact } from "./artifact.ts";
-import { type ContentOptions, storeContent, type StoredContent } from "./content.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
-import { modificationDate } from "./modification.ts";
+import { FirmwareDownload } from "./download.ts";
 import type {
   Firmware,
   FirmwareName,
@@ -35,7 +33,7 @@ const DANGLING_TAGS_LIMIT = 5;
 const log = logger("firmware");
 
 /** Options of {@linkcode FirmwareLookup}. */
-export interface LookupOptions {
+export interface FirmwareLookupOptions {
   /** Where firmware comes from. */
   readonly source: FirmwareSource;
   /** Where it is kept. */
@@ -70,38 +68,26 @@ export interface NewestOptions {
 export class FirmwareLookup {
   readonly #source: FirmwareSource;
   readonly #store: FirmwareStore;
-  readonly #maxFirmwareBytes: number;
   readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;
   readonly #approval: Approval;
   readonly #tags: TagLists;
-  readonly #today: () => Date;
+  readonly #download: FirmwareDownload;
 
   /**
    * Asks nothing yet.
    *
    * @param options Where, how much at most, and who is told.
    */
-  constructor(
-    {
-      source,
-      store,
-      maxFirmwareBytes,
-      guard,
-      onAnswer,
-      now = () => performance.now(),
-      today = () => new Date(),
-      ...rest
-    }: LookupOptions,
-  ) {
-    this.#approval = new Approval(rest);
-    this.#tags = new TagLists({ source, now, onAnswer });
+  constructor(options: FirmwareLookupOptions) {
+    const { source, store, guard, onAnswer, now = () => performance.now() } = options;
     this.#source = source;
     this.#store = store;
-    this.#maxFirmwareBytes = maxFirmwareBytes;
     this.#guard = guard;
     this.#onAnswer = onAnswer;
-    this.#today = today;
+    this.#approval = new Approval(options);
+    this.#tags = new TagLists({ source, now, onAnswer });
+    this.#download = new FirmwareDownload(options);
   }
 
   /**
@@ -188,7 +174,7 @@ export class FirmwareLookup {
       const record = { ...renamed({ ...same, ...candidate }, artifact), policy };
       if (await this.#store.save(query, record)) return record.firmware;
     }
-    const record = await this.#fetch(query.device, candidate, artifact, { known });
+    const record = await this.#download.fetch(query.device, { name: candidate, artifact, known });
     return await this.#save(query, { ...record, policy });
   }
 
@@ -212,8 +198,9 @@ export class FirmwareLookup {
       const artifact = await resolveArtifact(this.#source, query, name.digest);
       this.#onAnswer();
       const policy = await this.#approval.check(device, name, artifact);
-      const record = { ...await this.#fetch(device, name, artifact, name), policy };
-      return isCurrent() ? await this.#save(query, record) : record.firmware;
+      const { modifiedAt } = name;
+      const record = await this.#download.fetch(device, { name, artifact, modifiedAt });
+      return isCurrent() ? await this.#save(query, { ...record, policy }) : record.firmware;
     } catch (cause) {
       if (!isServiceError(cause, "firmware-unknown")) throw cause;
       throw new ServiceError(
@@ -251,46 +238,6 @@ export class FirmwareLookup {
   async #save(query: Query, record: FirmwareRecord): Promise<Firmware> {
     if (await this.#store.save(query, record)) return record.firmware;
     throw new ServiceError("storage-failed", "Firmware does not stay in the store");
-  }
-
-  async #fetch(
-    device: string,
-    { tag, version }: VersionTag,
-    artifact: Artifact,
-    { known, modifiedAt }: { readonly known?: Firmware | undefined; readonly modifiedAt?: Date },
-  ): Promise<FirmwareRecord> {
-    const { digest, layer, form, documents, annotations, files } = artifact;
-    const maxBytes = this.#maxFirmwareBytes;
-    // Whether a layer is an archive may show only later, and then it is more than its file.
-    const limit = form === "raw" ? maxBytes : maxBytes + ARCHIVE_OVERHEAD_BYTES;
-    if (layer.size > limit) {
-      throw new ServiceError(
-        "artifact-invalid",
-        `Firmware ${version} of device '${device}' has ${layer.size} bytes, want ${maxBytes} at most`,
-      );
-    }
-    const options = { layer, form, maxBytes, store: this.#store };
-    const { content, layerSha256 } = await this.#storeTwice(device, options);
-    log.info("Fetched firmware", { device, version, tag, digest, size: content.size });
-    return {
-      firmware: {
-        ...{ tag, version, digest, annotations, files, ...content },
-        modifiedAt: modifiedAt ?? modificationDate(annotations, { known, today: this.#today() }),
-      },
-      documents,
-      layer: { digest: layer.digest, sha256: layerSha256 },
-    };
-  }
-
-  /** A blob that breaks off is asked for once more: bad lines break, and devices wait. */
-  async #storeTwice(device: string, options: ContentOptions): Promise<StoredContent> {
-    try {
-      return await storeContent(await this.#source.openBlob(device, options.layer), options);
-    } catch (error) {
-      if (!isServiceError(error, "source-unavailable")) throw error;
-      log.debug("Blob broke off, asking again", { device, reason: describeError(error) });
-      return await storeContent(await this.#source.openBlob(device, options.layer), options);
-    }
   }
 }
 

@@ -9,7 +9,6 @@ import { isServiceError } from "../errors.ts";
 import { repositoryOf } from "../repository.ts";
 import { deviceOfKey, type Question, type Selection } from "../selection.ts";
 import { Allowance } from "./allowance.ts";
-import type { CacheEntry } from "./cache.ts";
 import { FirmwareChecks } from "./checks.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
 import type {
@@ -26,11 +25,11 @@ import { SourceGate } from "./gate.ts";
 import { KnownFirmware } from "./known.ts";
 import { FirmwareLookup } from "./lookup.ts";
 import { FirmwareOpener } from "./opener.ts";
+import { FirmwareOverview } from "./overview.ts";
 import { QueryKeys } from "./query_keys.ts";
 import { Refresher } from "./refresher.ts";
 import { NOTHING_THERE } from "./refusals.ts";
 import { FirmwareRestorer } from "./restorer.ts";
-import { deviceStatuses, failureOf, type FirmwareStatus } from "./status.ts";
 
 /** Options of {@linkcode FirmwareManager}. */
 export interface FirmwareManagerOptions {
@@ -70,6 +69,8 @@ export interface FirmwareManagerOptions {
 
 /** Answers the one question of all devices: which firmware may I have? */
 export class FirmwareManager {
+  /** How things stand with all devices. */
+  readonly overview: FirmwareOverview;
   readonly #options: FirmwareManagerOptions;
   readonly #now: () => number;
   readonly #keys: QueryKeys;
@@ -106,13 +107,14 @@ export class FirmwareManager {
     const parts = { ...options, keys, gate, lookup, known, now };
     const checks = this.#checks = new FirmwareChecks(parts);
     this.#restorer = new FirmwareRestorer(parts);
-    this.#opener = new FirmwareOpener({ ...parts, checks });
-    this.#refresher = new Refresher({
+    const opener = this.#opener = new FirmwareOpener({ ...parts, checks });
+    const refresher = this.#refresher = new Refresher({
       ...{ now, random, trackForMs: options.trackForMs },
       intervalMs: options.refreshIntervalMs,
       check: (key) => this.#checkBehind(key),
     });
     this.#allowance = new Allowance(now);
+    this.overview = new FirmwareOverview({ ...parts, refresher, opener });
   }
 
   /** Starts to check devices in the background. */
@@ -236,62 +238,8 @@ export class FirmwareManager {
    */
   ageSeconds(question: Question, firmware: FirmwareName): number | undefined {
     const entry = this.#known.cache.peek(this.#keys.of(question));
-    return entry?.firmware.digest === firmware.digest ? this.#ageSeconds(entry) : undefined;
-  }
-
-  /**
-   * How stale the answers are.
-   *
-   * @returns Each device in the cache, with the seconds since the source confirmed what it is
-   * served, the stalest of it; 0 where nothing hinders the next check.
-   */
-  *staleness(): Generator<readonly [device: string, seconds: number]> {
-    for (const [device, entries] of this.#known.cache.entries()) {
-      const hindered = [...entries].filter(({ failures }) => failures > 0 || !this.#gate.isUp);
-      yield [device, Math.max(0, ...hindered.map((entry) => this.#ageSeconds(entry)))];
-    }
-  }
-
-  /**
-   * How long ago the source last confirmed the firmware of any device in the cache.
-   *
-   * @returns Seconds; undefined where there is none.
-   */
-  lastCheckSeconds(): number | undefined {
-    let least: number | undefined;
-    for (const [, entries] of this.#known.cache.entries()) {
-      for (const entry of entries) least = Math.min(least ?? Infinity, this.#ageSeconds(entry));
-    }
-    return least;
-  }
-
-  /**
-   * How things stand.
-   *
-   * @returns What is known now; its devices are to be read at once.
-   */
-  status(): FirmwareStatus {
-    const nowMs = this.#now();
-    const { silence } = this.#gate;
-    return {
-      silence: silence && failureOf(silence.error, {
-        agoMs: nowMs - silence.sinceMs,
-        retryInMs: silence.pauseEndsMs - nowMs,
-      }),
-      places: { taken: this.#known.cache.size, limit: this.#options.cacheSize },
-      tracked: this.#refresher.size,
-      fetchedAgain: this.#opener.fetchedAgain(nowMs),
-      devices: deviceStatuses({
-        cached: this.#known.cache.entries(),
-        refused: this.#known.failing(),
-        areSigned: this.#options.verifier !== undefined,
-        nowMs,
-      }),
-    };
-  }
-
-  #ageSeconds({ confirmedAtMs }: CacheEntry): number {
-    return (this.#now() - confirmedAtMs) / 1000;
+    if (entry?.firmware.digest !== firmware.digest) return undefined;
+    return (this.#now() - entry.confirmedAtMs) / 1000;
   }
 
   /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */

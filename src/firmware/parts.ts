@@ -14,7 +14,7 @@ import {
 import type { Selection } from "../selection.ts";
 
 /** Annotation: the hardware that a manifest is for, where a platform cannot say it. */
-export const VARIANT_ANNOTATION = "dev.otaflux.variant";
+const VARIANT_ANNOTATION = "dev.otaflux.variant";
 
 /** So many files of an artifact are listed; each title is kept in memory. */
 const FILES_LIMIT = 16;

@@ -5,8 +5,9 @@
  */
 
 import { LRUCache } from "lru-cache";
+import { backoffMs } from "../backoff.ts";
 import { isServiceError, type ServiceError } from "../errors.ts";
-import { backoffMs, LONGEST_PAUSE_MS } from "./backoff.ts";
+import { PAUSES } from "./pauses.ts";
 
 /** The source says that there is nothing, or nothing of the kind. */
 export const NOTHING_THERE = ["firmware-unknown", "selection-unmatched"] as const;
@@ -93,7 +94,7 @@ export class Refusals {
     const atMs = now();
     const isUnknown = isServiceError(error, ...NOTHING_THERE);
     const failures = isUnknown ? 0 : (this.#refusals.get(key)?.failures ?? 0) + 1;
-    const pauseMs = isUnknown ? unknownForMs : backoffMs(failures, random());
+    const pauseMs = isUnknown ? unknownForMs : backoffMs(failures, random(), PAUSES);
     this.#refusals.set(key, { error, failures, atMs, untilMs: atMs + pauseMs });
   }
 
@@ -106,7 +107,7 @@ export class Refusals {
   *failing(): Generator<readonly [key: string, refused: Refused]> {
     const nowMs = this.#options.now();
     for (const [key, refusal] of this.#refusals.entries()) {
-      const isAskedFor = nowMs < refusal.untilMs + LONGEST_PAUSE_MS;
+      const isAskedFor = nowMs < refusal.untilMs + PAUSES.longestMs;
       if (refusal.failures > 0 && isAskedFor) yield [key, refusal];
     }
   }

@@ -6,13 +6,12 @@
  * @module
  */
 
+import { type Digest, isDigest } from "../digest.ts";
 import { ServiceError } from "../errors.ts";
 import {
   type DeliveredManifest,
   type Descriptor,
-  type Digest,
   type ImageIndex,
-  isDigest,
   MANIFEST_LIMIT_BYTES,
   parseIndex,
   parseReferrers,

@@ -15,6 +15,7 @@ import { addProcessSeries } from "./process_series.ts";
 import { RegistrySeries } from "./registry_series.ts";
 import { RequestSeries } from "./request_series.ts";
 import { StoreSeries } from "./store_series.ts";
+import { TlsSeries } from "./tls_series.ts";
 import { WebhookSeries } from "./webhook_series.ts";
 
 /** What a series is, without its values. */
@@ -49,6 +50,8 @@ export class Metrics {
   readonly registry = new RegistrySeries(this.#registry);
   /** What is kept. */
   readonly store = new StoreSeries(this.#registry);
+  /** What devices see of the certificate. */
+  readonly tls = new TlsSeries(this.#registry);
   /** What runs. */
   readonly build = new BuildSeries(this.#registry);
 

@@ -6,9 +6,9 @@
 
 // @deno-types="./mqtt_client.d.ts"
 import clientModule from "mqtt/lib/client";
+import { backoffMs, type PauseBounds } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import { logger } from "../log.ts";
-import { reconnectPauseMs } from "./backoff.ts";
 import type { Done, MqttClient } from "./mqtt_client.d.ts";
 import { OFFLINE } from "./presence.ts";
 import { type BrokerAddress, type BrokerTls, openStream } from "./stream.ts";
@@ -24,6 +24,9 @@ export type ProtocolLevel = 5 | 4;
 
 /** How long the broker may take to accept us, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Replicas that lost the same broker do not come back together. */
+const PAUSES: PauseBounds = { firstMs: 100, longestMs: 30_000 };
 
 /** How often the connection is proven, in seconds: half as much again without a sign ends it. */
 const KEEPALIVE_SECONDS = 15;
@@ -166,7 +169,7 @@ export class MqttBroker implements Broker {
       this.#say(reason);
       if (heldMs !== undefined && heldMs >= STABLE_MS) failures = 0;
       failures++;
-      await pause(reconnectPauseMs(failures, random()), signal);
+      await pause(backoffMs(failures, random(), PAUSES), signal);
     }
   }
 

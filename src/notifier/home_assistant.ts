@@ -5,29 +5,111 @@
  * @module
  */
 
+import { LRUCache } from "lru-cache";
+import type { BrokerSession } from "./broker.ts";
+import { InstalledVersions } from "./installed.ts";
 import { OFFLINE, ONLINE } from "./presence.ts";
 import type { Topics } from "./topics.ts";
 
-/** Options of {@linkcode discoveryOf}. */
-export interface DiscoveryOptions {
-  /** What Home Assistant listens below. */
+/** So many devices are remembered to have been told of; beyond it some are told of again. */
+const KNOWN_DEVICES = 10_000;
+
+/** Options of {@linkcode HomeAssistant}. */
+export interface HomeAssistantOptions {
+  /** What it listens below. */
   readonly prefix: string;
   /** Where it finds versions. */
   readonly topics: Topics;
-  /** Whether it can be known which version a device runs. */
-  readonly knowsInstalled: boolean;
+  /** A steady clock in milliseconds. */
+  readonly now: () => number;
+}
+
+/** Tells Home Assistant once of each device, and which version it runs. */
+export class HomeAssistant {
+  readonly #options: HomeAssistantOptions;
+  readonly #installed: InstalledVersions;
+  /** The devices that it was told of, and whether it looks for what they run. */
+  readonly #told = new LRUCache<string, { readonly knowsInstalled: boolean }>({
+    max: KNOWN_DEVICES,
+  });
+
+  /**
+   * Has told of nothing yet.
+   *
+   * @param options Where.
+   */
+  constructor(options: HomeAssistantOptions) {
+    this.#options = options;
+    this.#installed = new InstalledVersions(options.now);
+  }
+
+  /**
+   * Tells whether it knows of a device.
+   *
+   * @param device A device id.
+   * @returns Whether it was told.
+   */
+  knows(device: string): boolean {
+    return this.#told.has(device);
+  }
+
+  /**
+   * Notes which version a device says that it runs.
+   *
+   * @param device A device id.
+   * @param running What it says: any text.
+   * @returns Whether that is to be told.
+   */
+  note(device: string, running: string): boolean {
+    return this.#installed.note(device, running) !== undefined;
+  }
+
+  /**
+   * Makes a device's entity.
+   *
+   * @param session The connection.
+   * @param device A device id.
+   */
+  async introduce(session: BrokerSession, device: string): Promise<void> {
+    const installed = this.#installed.take(device);
+    const knowsInstalled = installed !== undefined;
+    const { topic, payload } = discoveryOf(device, { ...this.#options, knowsInstalled });
+    await session.publish(topic, payload);
+    this.#told.set(device, { knowsInstalled });
+    await this.#publish(session, device, installed);
+  }
+
+  /**
+   * Tells which version a device runs.
+   *
+   * @param session The connection.
+   * @param device A device id.
+   */
+  async tellInstalled(session: BrokerSession, device: string): Promise<void> {
+    if (this.#told.get(device)?.knowsInstalled !== true) {
+      return await this.introduce(session, device);
+    }
+    await this.#publish(session, device, this.#installed.take(device));
+  }
+
+  async #publish(session: BrokerSession, device: string, version?: string): Promise<void> {
+    const { topics } = this.#options;
+    if (version !== undefined) await session.publish(topics.installedOf(device), version);
+  }
 }
 
 /**
  * The retained message that makes a device's entity.
  *
  * @param device A device id.
- * @param options Where it is announced, and what is known.
+ * @param options Where it is announced, and whether it can be known which version it runs.
  * @returns Topic and payload.
  */
 export function discoveryOf(
   device: string,
-  { prefix, topics, knowsInstalled }: DiscoveryOptions,
+  { prefix, topics, knowsInstalled }:
+    & Pick<HomeAssistantOptions, "prefix" | "topics">
+    & { readonly knowsInstalled: boolean },
 ): { readonly topic: string; readonly payload: string } {
   const id = `otaflux_${objectId(device)}`;
   return {

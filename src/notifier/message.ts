@@ -5,7 +5,7 @@
  */
 
 import * as v from "valibot";
-import type { Digest } from "../oci.ts";
+import type { Digest } from "../digest.ts";
 
 /** A firmware, as far as it is announced. */
 export interface AnnouncedFirmware {

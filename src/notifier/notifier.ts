@@ -4,21 +4,14 @@
  * @module
  */
 
-import { LRUCache } from "lru-cache";
-import pLimit, { type LimitFunction } from "p-limit";
-import { describeError, isServiceError } from "../errors.ts";
+import { describeError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { Announced } from "./announced.ts";
 import type { Broker, BrokerSession, IncomingMessage } from "./broker.ts";
-import { discoveryOf } from "./home_assistant.ts";
-import { InstalledVersions } from "./installed.ts";
-import {
-  type AnnouncedFirmware,
-  type AnnouncedName,
-  formatMessage,
-  isSame,
-  parseMessage,
-} from "./message.ts";
-import { type Notification, Outbox } from "./outbox.ts";
+import { Deliveries, type DeliveryObserver } from "./deliveries.ts";
+import { HomeAssistant } from "./home_assistant.ts";
+import { type AnnouncedFirmware, isSame, parseMessage } from "./message.ts";
+import { Outbox } from "./outbox.ts";
 import { OFFLINE, ONLINE } from "./presence.ts";
 import { Replicas } from "./replicas.ts";
 import { timer } from "./timer.ts";
@@ -26,17 +19,8 @@ import { Topics } from "./topics.ts";
 
 const log = logger("notifier");
 
-/** Of so many devices it is known what was announced; beyond it some are announced again. */
-const KNOWN_DEVICES = 10_000;
-
 /** How long the broker's retained messages are waited for, in milliseconds. */
 const RETAINED_WAIT_MS = 2000;
-
-/** How long a notification rests that could not be published although the broker is there. */
-const RETRY_MS = 10_000;
-
-/** What a webhook brought is not published once more for its own sake, in milliseconds. */
-const JUST_PUBLISHED_MS = 2000;
 
 /** How long notifications under way may take at the end, in milliseconds, */
 const DELIVER_MS = 1000;
@@ -45,13 +29,9 @@ const DELIVER_MS = 1000;
 const CLOSE_MS = 2000;
 
 /** Told of what happens, for metrics. */
-export interface NotifierObserver {
+export interface NotifierObserver extends DeliveryObserver {
   /** The broker is connected, or it is not. */
   mqttConnected(isConnected: boolean): void;
-  /** A notification was confirmed by the broker, or refused by it, or lost with the connection. */
-  mqttPublished(result: "confirmed" | "failed"): void;
-  /** So many notifications wait now. */
-  mqttPending(count: number): void;
 }
 
 /** Options of {@linkcode MqttNotifier}. */
@@ -92,42 +72,31 @@ export class MqttNotifier {
   readonly #options: MqttNotifierOptions;
   readonly #outbox: Outbox;
   readonly #topics: Topics;
-  readonly #now: () => number;
   readonly #pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  readonly #limit: LimitFunction = pLimit(1);
+  readonly #announced: Announced;
+  readonly #homeAssistant: HomeAssistant | undefined;
+  readonly #deliveries: Deliveries;
   readonly #replicas: Replicas;
   readonly #closing = new AbortController();
-  /** What this process was told of each device. */
-  readonly #own = new LRUCache<string, AnnouncedFirmware>({ max: KNOWN_DEVICES });
-  /** What the broker has of each device, as far as we know. */
-  readonly #seen = new LRUCache<string, AnnouncedName>({ max: KNOWN_DEVICES });
-  /** What was last sent of each device, and when, for webhooks. */
-  readonly #published = new LRUCache<string, { name: AnnouncedName; atMs: number }>({
-    max: KNOWN_DEVICES,
-  });
-  /** The devices that Home Assistant was told of, and whether it looks for what they run. */
-  readonly #discovered = new LRUCache<string, { readonly knowsInstalled: boolean }>({
-    max: KNOWN_DEVICES,
-  });
-  readonly #installed: InstalledVersions;
-  /** Devices that are being published. */
-  readonly #delivering = new Map<string, Promise<void>>();
   #session: BrokerSession | undefined;
-  /** Whether what the broker has is known, or will not be. */
-  #isReady = false;
   #isOnlineEchoed: () => void = () => {};
 
   private constructor(options: MqttNotifierOptions, outbox: Outbox) {
+    const { topic, homeAssistantPrefix: prefix, now = () => performance.now() } = options;
     this.#options = options;
     this.#outbox = outbox;
-    this.#topics = new Topics(options.topic);
-    this.#now = options.now ?? (() => performance.now());
     this.#pause = options.pause ?? timer;
-    this.#installed = new InstalledVersions(this.#now);
-    this.#replicas = new Replicas({
-      check: (device) => this.#check(device),
-      pause: (ms) => this.#pause(ms, this.#closing.signal),
+    const pause = (ms: number): Promise<void> => this.#pause(ms, this.#closing.signal);
+    const topics = this.#topics = new Topics(topic);
+    const announced = this.#announced = new Announced(now);
+    const homeAssistant = this.#homeAssistant = prefix === undefined
+      ? undefined
+      : new HomeAssistant({ prefix, topics, now });
+    this.#deliveries = new Deliveries({
+      ...options,
+      ...{ outbox, announced, topics, homeAssistant, pause },
     });
+    this.#replicas = new Replicas({ check: (device) => this.#check(device), pause });
   }
 
   /**
@@ -169,25 +138,24 @@ export class MqttNotifier {
     firmware: AnnouncedFirmware,
     { always = false, isConfirmed = true }: AnnounceOptions = {},
   ): Promise<void> {
-    const isKnown = isSame(this.#own.get(device), firmware);
-    this.#own.set(device, firmware);
-    if (always ? this.#isJustPublished(device, firmware) : isKnown) return;
-    const seen = this.#seen.get(device);
+    const isKnown = this.#announced.learn(device, firmware);
+    if (always ? this.#announced.isJustSent(device, firmware) : isKnown) return;
+    const atBroker = this.#announced.atBroker(device);
     const waiting = this.#outbox.get(device);
-    const isNews = always || waiting !== undefined || !isSame(seen, firmware) ||
-      this.#isUndiscovered(device);
+    const isNews = always || waiting !== undefined || !isSame(atBroker, firmware) ||
+      this.#homeAssistant?.knows(device) === false;
     if (!isNews) return;
     const isWaiting = waiting !== undefined && isSame(waiting.firmware, firmware);
     // What is on its way already is not published twice for the sake of a webhook.
-    if (isWaiting && (waiting.always || !always || !isSame(seen, firmware))) {
+    if (isWaiting && (waiting.always || !always || !isSame(atBroker, firmware))) {
       return await this.#outbox.kept(device);
     }
-    await this.#put({
+    await this.#deliveries.put({
       device,
       firmware,
       always: always || waiting?.always === true,
       isConfirmed,
-      replaces: isConfirmed ? seen : undefined,
+      replaces: isConfirmed ? atBroker : undefined,
     });
   }
 
@@ -198,12 +166,12 @@ export class MqttNotifier {
    * @param versions What it says: any text.
    */
   polled(device: string, { running }: { readonly running: string }): void {
-    if (this.#options.homeAssistantPrefix === undefined) return;
-    const session = this.#session;
-    const version = this.#installed.note(device, running);
+    const homeAssistant = this.#homeAssistant;
+    if (homeAssistant?.note(device, running) !== true) return;
     // Whoever comes while the broker is away says it again.
-    if (version === undefined || session === undefined || !this.#isReady) return;
-    void this.#try(() => this.#limit(() => this.#tellInstalled(session, device)));
+    void this.#try(() =>
+      this.#deliveries.once((session) => homeAssistant.tellInstalled(session, device))
+    );
   }
 
   /**
@@ -214,10 +182,8 @@ export class MqttNotifier {
   async close(): Promise<void> {
     const late = new AbortController();
     const end = async (): Promise<void> => {
-      await Promise.race([
-        Promise.all(this.#delivering.values()),
-        this.#pause(DELIVER_MS, late.signal),
-      ]);
+      await Promise.race([this.#deliveries.settled(), this.#pause(DELIVER_MS, late.signal)]);
+      this.#deliveries.end();
       const session = this.#session;
       this.#closing.abort();
       await this.#try(() => session?.publish(this.#topics.state, OFFLINE));
@@ -228,23 +194,13 @@ export class MqttNotifier {
     await Promise.race([end(), timer(CLOSE_MS, late.signal)]);
   }
 
-  async #put(notification: Notification): Promise<void> {
-    const kept = this.#outbox.put(notification);
-    this.#options.observer.mqttPending(this.#outbox.size);
-    // Nobody waits for the disk to be told: the file is for the next process.
-    this.#deliver(notification.device);
-    await kept;
-    log.debug("Notification is kept", { device: notification.device });
-  }
-
   /**
    * Learns what the broker has before anything is published. That all retained messages have come
    * is known when our own `online` comes back behind them.
    */
   async #greet(session: BrokerSession): Promise<void> {
     this.#session = session;
-    this.#seen.clear();
-    this.#limit.concurrency = session.inFlight;
+    this.#announced.forgetBroker();
     this.#options.observer.mqttConnected(true);
     const echo = new Promise<boolean>((resolve) =>
       this.#isOnlineEchoed = (): void => resolve(true)
@@ -255,15 +211,14 @@ export class MqttNotifier {
     const late = this.#pause(RETAINED_WAIT_MS, waiting.signal).then(() => false);
     const isComplete = isHeard && await Promise.race([echo, late]);
     waiting.abort();
-    if (this.#session !== session) return;
-    this.#isReady = true;
+    if (this.#session !== session || this.#closing.signal.aborted) return;
     if (isComplete) this.#restore();
-    for (const device of this.#outbox.devices()) this.#deliver(device);
+    this.#deliveries.begin(session);
   }
 
   #lose(): void {
     this.#session = undefined;
-    this.#isReady = false;
+    this.#deliveries.end();
     this.#options.observer.mqttConnected(false);
   }
 
@@ -272,9 +227,9 @@ export class MqttNotifier {
    * replicas notice that at once, so that each asks the source what is the newest.
    */
   #restore(): void {
-    for (const [device, firmware] of this.#own.entries()) {
-      if (this.#seen.has(device) || this.#outbox.get(device) !== undefined) continue;
-      void this.#put({
+    for (const [device, firmware] of this.#announced.missing()) {
+      if (this.#outbox.get(device) !== undefined) continue;
+      void this.#deliveries.put({
         ...{ device, firmware, always: false },
         ...{ isConfirmed: false, replaces: undefined },
       });
@@ -286,15 +241,10 @@ export class MqttNotifier {
     const device = this.#topics.deviceOf(topic);
     if (device === undefined) return;
     const name = parseMessage(payload);
-    if (name === undefined) {
-      this.#seen.delete(device);
-      return;
+    this.#announced.heard(device, name);
+    if (name !== undefined && this.#announced.isOthers(device, name)) {
+      this.#replicas.heard(device);
     }
-    this.#seen.set(device, name);
-    const own = this.#own.get(device);
-    const isOurs = own === undefined ||
-      own.version === name.version && own.digest === (name.digest ?? own.digest);
-    if (!isOurs) this.#replicas.heard(device);
   }
 
   /** The first replica that ends must not say that nobody is there. */
@@ -316,128 +266,6 @@ export class MqttNotifier {
         reason: describeError(error),
       });
     }
-  }
-
-  /** Publishes what waits for a device, one thing after the other. */
-  #deliver(device: string): void {
-    if (this.#delivering.has(device) || !this.#isReady) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#delivering.set(device, promise);
-    void this.#publishAll(device, () => {
-      this.#delivering.delete(device);
-      resolve();
-    });
-  }
-
-  async #publishAll(device: string, done: () => void): Promise<void> {
-    for (;;) {
-      const notification = this.#outbox.get(device);
-      const session = this.#session;
-      const mayGoOn = this.#isReady && !this.#closing.signal.aborted;
-      // In the same moment: what comes from now on starts a delivery of its own.
-      if (notification === undefined || session === undefined || !mayGoOn) return done();
-      try {
-        if (this.#isUncertain(notification)) await this.#confirm(notification);
-        else await this.#limit(() => this.#publish(session, notification));
-      } catch (error) {
-        if (this.#session !== session) continue;
-        const details = { device, reason: describeError(error) };
-        // That the source is away is said elsewhere, once for all devices.
-        if (isServiceError(error)) log.debug("Notification waits for the registry", details);
-        else log.warn("Notification cannot be published, trying again later", details);
-        await this.#pause(RETRY_MS, this.#closing.signal);
-      }
-    }
-  }
-
-  /** Whether somebody may have published, or may be about to, what is newer. */
-  #isUncertain({ device, firmware, isConfirmed, replaces }: Notification): boolean {
-    const seen = this.#seen.get(device);
-    if (seen === undefined) return !isConfirmed;
-    return !isSame(seen, firmware) && !isSame(seen, replaces);
-  }
-
-  /** Another replica may know something newer: the source decides. */
-  async #confirm(notification: Notification): Promise<void> {
-    const { device } = notification;
-    const seen = this.#seen.get(device);
-    try {
-      const firmware = await this.#options.refresh(device);
-      if (this.#outbox.get(device) !== notification) return;
-      await this.#outbox.put({ ...notification, firmware, isConfirmed: true, replaces: seen });
-    } catch (error) {
-      if (isServiceError(error, "firmware-unknown")) return await this.#done(notification);
-      if (this.#seen.has(device)) throw error;
-      // It replaces nothing: better than to say nothing as long as the source is away.
-      if (this.#outbox.get(device) !== notification) return;
-      await this.#outbox.put({ ...notification, isConfirmed: true });
-    }
-  }
-
-  async #publish(session: BrokerSession, notification: Notification): Promise<void> {
-    const { device, firmware, always } = notification;
-    if (always || !isSame(this.#seen.get(device), firmware)) {
-      await this.#send(session, device, firmware);
-    }
-    if (this.#isUndiscovered(device)) await this.#discover(session, device);
-    await this.#done(notification);
-  }
-
-  async #send(session: BrokerSession, device: string, firmware: AnnouncedFirmware): Promise<void> {
-    const { observer, publicUrl } = this.#options;
-    const { version, digest } = firmware;
-    this.#published.set(device, { name: { version, digest }, atMs: this.#now() });
-    try {
-      await session.publish(this.#topics.of(device), formatMessage(device, firmware, publicUrl));
-    } catch (error) {
-      observer.mqttPublished("failed");
-      throw error;
-    }
-    observer.mqttPublished("confirmed");
-    this.#seen.set(device, { version, digest });
-    log.info("Published firmware notification", { device, version });
-  }
-
-  async #discover(session: BrokerSession, device: string): Promise<void> {
-    const { homeAssistantPrefix: prefix = "" } = this.#options;
-    const installed = this.#installed.take(device);
-    const knowsInstalled = installed !== undefined;
-    const { topic, payload } = discoveryOf(device, {
-      prefix,
-      topics: this.#topics,
-      knowsInstalled,
-    });
-    await session.publish(topic, payload);
-    this.#discovered.set(device, { knowsInstalled });
-    if (installed !== undefined) {
-      await session.publish(this.#topics.installedOf(device), installed);
-    }
-  }
-
-  async #tellInstalled(session: BrokerSession, device: string): Promise<void> {
-    if (this.#discovered.get(device)?.knowsInstalled !== true) {
-      return await this.#discover(session, device);
-    }
-    const installed = this.#installed.take(device);
-    if (installed !== undefined) {
-      await session.publish(this.#topics.installedOf(device), installed);
-    }
-  }
-
-  async #done(notification: Notification): Promise<void> {
-    const removed = this.#outbox.remove(notification);
-    this.#options.observer.mqttPending(this.#outbox.size);
-    await removed;
-  }
-
-  #isJustPublished(device: string, firmware: AnnouncedFirmware): boolean {
-    const last = this.#published.get(device);
-    return last !== undefined && isSame(last.name, firmware) &&
-      this.#now() - last.atMs < JUST_PUBLISHED_MS;
-  }
-
-  #isUndiscovered(device: string): boolean {
-    return this.#options.homeAssistantPrefix !== undefined && !this.#discovered.has(device);
   }
 
   /** What the broker refuses, or a lost connection, is no reason to end. */

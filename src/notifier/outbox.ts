@@ -8,14 +8,14 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import * as v from "valibot";
+import { digestSchema } from "../digest.ts";
 import { describeError } from "../errors.ts";
-import { readNote, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
+import { fileNameOf, readNote, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
 import { logger } from "../log.ts";
-import { type Digest, isDigest } from "../oci.ts";
 import { isRepositoryName } from "../repository.ts";
+import { Turns } from "../turns.ts";
 import type { AnnouncedFirmware, AnnouncedName } from "./message.ts";
 
 const log = logger("notifier");
@@ -45,7 +45,7 @@ const kept = v.object({
   always: v.boolean(),
   firmware: v.object({
     version: v.string(),
-    digest: v.custom<Digest>((text) => typeof text === "string" && isDigest(text)),
+    digest: digestSchema,
     size: v.pipe(v.number(), v.safeInteger()),
     crc32: v.pipe(v.number(), v.safeInteger()),
     sha256: v.string(),
@@ -56,8 +56,8 @@ const kept = v.object({
 export class Outbox {
   readonly #directory: string | undefined;
   readonly #waiting = new Map<string, Notification>();
-  /** What is under way in each file: one thing after the other. */
-  readonly #turns = new Map<string, Promise<void>>();
+  /** A file is written by one at a time. */
+  readonly #turns = new Turns();
   readonly #limit = pLimit(CONCURRENT_WRITES);
 
   private constructor(directory: string | undefined) {
@@ -131,27 +131,23 @@ export class Outbox {
    * @returns Settles, and never fails.
    */
   async kept(device: string): Promise<void> {
-    await this.#turns.get(device);
+    await this.#turns.settled(device);
   }
 
   /** Waits until the disk is as the memory is. */
   async settled(): Promise<void> {
-    await Promise.all(this.#turns.values());
+    await this.#turns.settled();
   }
 
   /** Makes a device's file what is in memory by then. */
   async #sync(device: string): Promise<void> {
     const directory = this.#directory;
     if (directory === undefined) return;
-    const turn = (this.#turns.get(device) ?? Promise.resolve())
-      .then(() => this.#limit(() => this.#write(directory, device)));
-    this.#turns.set(device, turn);
-    await turn;
-    if (this.#turns.get(device) === turn) this.#turns.delete(device);
+    await this.#turns.take(device, () => this.#limit(() => this.#write(directory, device)));
   }
 
   async #write(directory: string, device: string): Promise<void> {
-    const path = `${directory}/${createHash("sha256").update(device).digest("hex")}`;
+    const path = `${directory}/${fileNameOf(device)}`;
     const notification = this.#waiting.get(device);
     try {
       if (notification === undefined) return await removeIfThere(`${path}.json`);

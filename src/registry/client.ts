@@ -7,12 +7,11 @@
  */
 
 import * as v from "valibot";
+import { type Digest, isDigest } from "../digest.ts";
 import { isServiceError, ServiceError } from "../errors.ts";
 import {
   type DeliveredManifest,
   type Descriptor,
-  type Digest,
-  isDigest,
   MANIFEST_LIMIT_BYTES,
   MANIFEST_MEDIA_TYPES,
   parseReferrers,
@@ -20,7 +19,7 @@ import {
 } from "../oci.ts";
 import { repositoryOf } from "../repository.ts";
 import type { Fetch } from "./fetch.ts";
-import { nextLink } from "./link.ts";
+import { pagesOf } from "./pages.ts";
 import { ensureOk, readBytes, readJson } from "./response.ts";
 
 /** As many tags as all known registries give at once; some refuse to be asked for more. */
@@ -87,20 +86,13 @@ export class RegistryClient {
     const repository = repositoryOf(device, this.#prefix);
     const action = `list tags of "${repository}"`;
     const tags: string[] = [];
-    const seen = new Set<string>();
-    let url: URL | undefined = this.#url(repository, `tags/list?n=${TAGS_PER_PAGE}`);
-    // A link back to a page that was read already is the end of a list that goes in circles.
-    while (url !== undefined && !seen.has(url.href)) {
-      seen.add(url.href);
-      if (seen.size > TAG_PAGES_LIMIT) {
-        throw new ServiceError(
-          "source-invalid",
-          `Cannot ${action}: more than ${TAG_PAGES_LIMIT} pages`,
-        );
-      }
-      const response = await this.#fetchTagPage(url, repository);
+    const pages = pagesOf(this.#url(repository, `tags/list?n=${TAGS_PER_PAGE}`), {
+      action,
+      fetchPage: (url) => this.#fetchTagPage(url, repository),
+      limit: TAG_PAGES_LIMIT,
+    });
+    for await (const response of pages) {
       await ensureOk(response, action);
-      const next = nextLink(response.headers.get("link"));
       const page = await readJson(response, {
         action,
         limit: TAGS_BODY_LIMIT_BYTES,
@@ -112,7 +104,6 @@ export class RegistryClient {
       if (tags.length > TAGS_LIMIT) {
         throw new ServiceError("source-invalid", `Cannot ${action}: more than ${TAGS_LIMIT} tags`);
       }
-      url = next === undefined ? undefined : this.#checkNext(next, url, action);
     }
     return tags;
   }
@@ -214,26 +205,27 @@ export class RegistryClient {
     const repository = repositoryOf(device, this.#prefix);
     const action = `list referrers of "${repository}@${digest}"`;
     const referrers: Descriptor[] = [];
-    let url: URL | undefined = this.#url(repository, `referrers/${digest}`);
-    for (let page = 0; url !== undefined && page < REFERRER_PAGES_LIMIT; page++) {
-      const response: Response = await this.#fetch(url.href, {
-        method: "GET",
-        headers: { accept: MANIFEST_MEDIA_TYPES.ociIndex },
-        scope: pullScope(repository),
-        kind: "referrers",
-        documentLimitBytes: MANIFEST_LIMIT_BYTES,
-      });
-      if (page === 0 && HAS_NO_REFERRERS_API.includes(response.status)) {
+    const pages = pagesOf(this.#url(repository, `referrers/${digest}`), {
+      action,
+      fetchPage: (url) =>
+        this.#fetch(url.href, {
+          method: "GET",
+          headers: { accept: MANIFEST_MEDIA_TYPES.ociIndex },
+          scope: pullScope(repository),
+          kind: "referrers",
+          documentLimitBytes: MANIFEST_LIMIT_BYTES,
+        }),
+    });
+    let count = 0;
+    for await (const response of pages) {
+      if (count === 0 && HAS_NO_REFERRERS_API.includes(response.status)) {
         await response.body?.cancel();
         return await this.#listReferrersByTag(device, digest);
       }
       await ensureOk(response, action);
-      const next = nextLink(response.headers.get("link"));
-      referrers.push(...readReferrers(
-        await readBytes(response, { action, limit: MANIFEST_LIMIT_BYTES }),
-        action,
-      ));
-      url = next === undefined ? undefined : this.#checkNext(next, url, action);
+      const bytes = await readBytes(response, { action, limit: MANIFEST_LIMIT_BYTES });
+      referrers.push(...readReferrers(bytes, action));
+      if (++count === REFERRER_PAGES_LIMIT) break;
     }
     return referrers;
   }
@@ -279,18 +271,6 @@ export class RegistryClient {
 
   #url(repository: string, path: string): URL {
     return new URL(`${repository}/${path}`, this.#base);
-  }
-
-  /** A page elsewhere would take our credentials there. */
-  #checkNext(link: string, page: URL, action: string): URL {
-    const next = URL.canParse(link, page.href) ? new URL(link, page.href) : undefined;
-    if (next?.origin === page.origin) return next;
-    throw new ServiceError(
-      "source-invalid",
-      `Cannot ${action}: the next page is not on the registry but at ${
-        next?.origin ?? "no address"
-      }`,
-    );
   }
 }
 

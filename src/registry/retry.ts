@@ -4,20 +4,20 @@
  * @module
  */
 
+import { backoffMs, type PauseBounds } from "../backoff.ts";
 import { isServiceError } from "../errors.ts";
 import type { Fetch } from "./fetch.ts";
 
 /** How often a request is sent at most. */
 const ATTEMPTS = 3;
 
-/** The first pause, in milliseconds; each further one may be twice as long. */
-const FIRST_PAUSE_MS = 200;
-
 /**
  * All attempts and pauses together take no longer than this, in milliseconds, before the last
  * attempt starts: a device that waits for tags, manifest and blob gives up after 30 s.
  */
 const BUDGET_MS = 5_000;
+
+const PAUSES: PauseBounds = { firstMs: 200, longestMs: BUDGET_MS };
 
 /** Answers that say "not now": the next one may differ (oras-go retries the same). */
 const TRANSIENT_STATUSES = [408, 429, 500, 502, 503, 504];
@@ -33,7 +33,7 @@ export interface RetryOptions {
 }
 
 /**
- * Adds retries with exponential backoff and full jitter, bounded in number and time. `Retry-After`
+ * Adds retries with exponential backoff and jitter, bounded in number and time. `Retry-After`
  * is honoured where it fits into the time, else the answer is handed on with it.
  *
  * @param fetch The layer below.
@@ -51,8 +51,8 @@ export function withRetry(fetch: Fetch, options: RetryOptions = {}): Fetch {
     for (let attempt = 1;; attempt++) {
       const outcome = await attemptFetch(fetch, url, init);
       const pauseMs = "response" in outcome
-        ? retryAfterMs(outcome.response) ?? backoffMs(attempt, random)
-        : backoffMs(attempt, random);
+        ? retryAfterMs(outcome.response) ?? backoffMs(attempt, random(), PAUSES)
+        : backoffMs(attempt, random(), PAUSES);
       if (!isTransient(outcome) || attempt === ATTEMPTS || now() + pauseMs > deadline) {
         if ("error" in outcome) throw outcome.error;
         return outcome.response;
@@ -78,10 +78,6 @@ function isTransient(outcome: Outcome): boolean {
   return "error" in outcome
     ? isServiceError(outcome.error, "source-unavailable")
     : TRANSIENT_STATUSES.includes(outcome.response.status);
-}
-
-function backoffMs(attempt: number, random: () => number): number {
-  return FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + random() / 2);
 }
 
 /**

@@ -7,8 +7,8 @@
 import { type AuthOptions, withAuth } from "./auth.ts";
 import { withWholeDocuments } from "./document.ts";
 import { createFetch, type CreateFetchOptions, type Fetch } from "./fetch.ts";
-import { withRedirects } from "./redirect.ts";
 import { type MeasurementOptions, withMeasurement } from "./measure.ts";
+import { withRedirects } from "./redirect.ts";
 import { type RetryOptions, withRetry } from "./retry.ts";
 import { type TimeoutOptions, withTimeout } from "./timeout.ts";
 
@@ -22,8 +22,8 @@ export type TransportOptions =
 
 /**
  * Builds the stack. From below: the platform's fetch; a time limit on each hop, which is measured;
- * redirects, so that each hop has its own limit; documents read whole; retries of the whole way; authentication, whose token requests are
- * thereby limited and retried, too.
+ * redirects, so that each hop has its own limit; documents read whole; retries of the whole way;
+ * authentication, whose token requests are thereby limited and retried, too.
  *
  * @param options What the layers need.
  * @returns The topmost layer.

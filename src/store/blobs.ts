@@ -5,29 +5,15 @@
  */
 
 import { createHash } from "node:crypto";
+import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "../files.ts";
 import { logger } from "../log.ts";
 import { SingleFlight } from "../single_flight.ts";
 import { BlockCache } from "./block_cache.ts";
 import { FileReader } from "./file_reader.ts";
+import { KnownBlobs } from "./known_blobs.ts";
 import { MemoryReader } from "./memory.ts";
-import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "../files.ts";
 
 const log = logger("store");
-
-/**
- * What was just stored has to stay until whoever stored it has linked it, in milliseconds: between
- * the two is nothing but the writing of small files. What nobody links may go after that.
- */
-const FRESH_MS = 10_000;
-
-/** What a file looked like when its content was last known to be right. */
-interface KnownBlob {
-  readonly size: number;
-  readonly modifiedMs: number;
-  readonly inode: number | null;
-  /** Whether this process has hashed it, or written it. */
-  readonly isVerified: boolean;
-}
 
 /** Options of {@linkcode Blobs.open}. */
 export interface BlobsOptions {
@@ -56,13 +42,9 @@ export interface BlobDraft {
 /** Keeps a bounded number of bytes in files; the least recently used go first. */
 export class Blobs {
   readonly #options: BlobsOptions;
-  /** In the order of use. */
-  readonly #known = new Map<string, KnownBlob>();
-  /** When each blob was stored that was not settled since. */
-  readonly #freshSinceMs = new Map<string, number>();
+  readonly #known = new KnownBlobs();
   readonly #verifications = new SingleFlight<boolean>();
   readonly #blocks = new BlockCache();
-  #bytes = 0;
   #drafts = 0;
 
   private constructor(options: BlobsOptions) {
@@ -86,7 +68,7 @@ export class Blobs {
 
   /** How many bytes are kept. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#known.bytes;
   }
 
   /**
@@ -153,7 +135,7 @@ export class Blobs {
       // The system has what it needs for this in memory: a thread for it would take five times as
       // long.
       const found = Deno.lstatSync(this.path(sha256));
-      const isUnchanged = this.#isUnchanged(sha256, found);
+      const isUnchanged = this.#known.isUnchanged(sha256, found);
       const whole = isUnchanged ? this.#blocks.get(stateOf(sha256, found), 0) : undefined;
       if (whole?.length === found.size) {
         this.touch(sha256);
@@ -166,7 +148,7 @@ export class Blobs {
       const file = Deno.openSync(this.path(sha256), { read: true });
       // It may have been replaced since it was looked at: what is sent is what was opened.
       const status = file.statSync();
-      if (!this.#isUnchanged(sha256, status)) {
+      if (!this.#known.isUnchanged(sha256, status)) {
         file.close();
         return await this.open(sha256);
       }
@@ -175,7 +157,7 @@ export class Blobs {
       return new FileReader({ file, size: status.size, content, blocks: this.#blocks });
     } catch (error) {
       if (!isMissing(error)) throw error;
-      this.#forget(sha256);
+      this.#known.forget(sha256);
       return undefined;
     }
   }
@@ -186,10 +168,7 @@ export class Blobs {
    * @param sha256 In hex.
    */
   touch(sha256: string): void {
-    const known = this.#known.get(sha256);
-    if (known === undefined) return;
-    this.#known.delete(sha256);
-    this.#known.set(sha256, known);
+    this.#known.touch(sha256);
   }
 
   /**
@@ -200,7 +179,7 @@ export class Blobs {
    */
   async adopt(sha256: string, path: string): Promise<void> {
     await Deno.link(path, this.path(sha256));
-    this.#learn(sha256, Deno.statSync(this.path(sha256)), { isVerified: false });
+    this.#known.learn(sha256, Deno.statSync(this.path(sha256)), { isVerified: false });
     await this.#makeRoom();
   }
 
@@ -211,7 +190,7 @@ export class Blobs {
    */
   async settle(blobs: readonly string[]): Promise<void> {
     await this.#makeRoom();
-    for (const sha256 of blobs) this.#freshSinceMs.delete(sha256);
+    for (const sha256 of blobs) this.#known.settle(sha256);
   }
 
   /**
@@ -222,7 +201,7 @@ export class Blobs {
   async remove(sha256: string): Promise<void> {
     await this.#options.release(sha256);
     await removeIfThere(this.path(sha256));
-    this.#forget(sha256);
+    this.#known.forget(sha256);
   }
 
   /** Synchronous, since nothing can be answered before: ten thousand files take a tenth of a second. */
@@ -236,7 +215,7 @@ export class Blobs {
     }
     const modified = ({ mtime }: Deno.FileInfo): number => mtime?.getTime() ?? 0;
     found.sort(([, a], [, b]) => modified(a) - modified(b));
-    for (const [sha256, status] of found) this.#learn(sha256, status, { isVerified: false });
+    for (const [sha256, status] of found) this.#known.learn(sha256, status, { isVerified: false });
   }
 
   /**
@@ -247,8 +226,8 @@ export class Blobs {
     const path = this.path(sha256);
     if (this.#isThere(sha256)) Deno.removeSync(draft);
     else this.#replace(draft, path);
-    this.#learn(sha256, Deno.statSync(path), { isVerified: true });
-    this.#freshSinceMs.set(sha256, performance.now());
+    this.#known.learn(sha256, Deno.statSync(path), { isVerified: true });
+    this.#known.refresh(sha256);
   }
 
   /** A file takes any file's place, but not a folder's. */
@@ -264,17 +243,11 @@ export class Blobs {
 
   #isThere(sha256: string): boolean {
     try {
-      return this.#isUnchanged(sha256, Deno.lstatSync(this.path(sha256)));
+      return this.#known.isUnchanged(sha256, Deno.lstatSync(this.path(sha256)));
     } catch (error) {
       if (isMissing(error)) return false;
       throw error;
     }
-  }
-
-  #isUnchanged(sha256: string, { isFile, size, mtime, ino }: Deno.FileInfo): boolean {
-    const known = this.#known.get(sha256);
-    return isFile && known !== undefined && known.isVerified && known.size === size &&
-      known.modifiedMs === mtime?.getTime() && known.inode === ino;
   }
 
   async #verify(sha256: string): Promise<boolean> {
@@ -283,7 +256,7 @@ export class Blobs {
       const file = await Deno.open(this.path(sha256), { read: true });
       const status = file.statSync();
       if (await hashOf(file.readable) === sha256) {
-        this.#learn(sha256, status, { isVerified: true });
+        this.#known.learn(sha256, status, { isVerified: true });
         return true;
       }
     }
@@ -292,36 +265,14 @@ export class Blobs {
     return false;
   }
 
-  #learn(
-    sha256: string,
-    { size, mtime, ino }: Deno.FileInfo,
-    { isVerified }: { readonly isVerified: boolean },
-  ): void {
-    this.#forget(sha256);
-    this.#known.set(sha256, { size, modifiedMs: mtime?.getTime() ?? 0, inode: ino, isVerified });
-    this.#bytes += size;
-  }
-
-  #forget(sha256: string): void {
-    this.#bytes -= this.#known.get(sha256)?.size ?? 0;
-    this.#known.delete(sha256);
-  }
-
   async #makeRoom(): Promise<void> {
-    for (const sha256 of [...this.#known.keys()]) {
-      if (this.#bytes <= this.#options.maxBytes) return;
-      if (this.#isFresh(sha256)) continue;
+    for (const sha256 of this.#known.byUse()) {
+      if (this.bytes <= this.#options.maxBytes) return;
+      if (this.#known.isFresh(sha256)) continue;
       log.info("Firmware has to go, the cache is full", { sha256 });
       this.#options.onEviction?.();
       await this.remove(sha256);
     }
-  }
-
-  #isFresh(sha256: string): boolean {
-    const sinceMs = this.#freshSinceMs.get(sha256) ?? -Infinity;
-    if (performance.now() - sinceMs < FRESH_MS) return true;
-    this.#freshSinceMs.delete(sha256);
-    return false;
   }
 }
 

@@ -12,22 +12,25 @@
  */
 
 import { isServiceError } from "../errors.ts";
+import { isMissing, storing } from "../files.ts";
 import { logger } from "../log.ts";
+import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
+import { Turns } from "../turns.ts";
 import { type BlobDraft, Blobs } from "./blobs.ts";
 import type { FileReader } from "./file_reader.ts";
-import type { MemoryReader } from "./memory.ts";
-import { isMissing, storing } from "../files.ts";
-import { DeviceLayout } from "./layout.ts";
+import { Layouts, OWN_FOLDER } from "./layouts.ts";
 import { lockFile } from "./lock.ts";
-import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
-import { type KeptFirmware, type StoredFirmware, type StoredRecord, withKept } from "./record.ts";
-import { References } from "./references.ts";
-import { Turns } from "./turns.ts";
+import type { MemoryReader } from "./memory.ts";
+import {
+  contentsOf,
+  type KeptFirmware,
+  type StoredFirmware,
+  type StoredRecord,
+  withKept,
+} from "./record.ts";
+import { Releaser } from "./releaser.ts";
 
 const log = logger("store");
-
-/** What is no layout lies in here. No repository name begins with a dot, so no device is so called. */
-export const OWN_FOLDER = ".otaflux";
 
 /** Options of {@linkcode DiskStore.open}. */
 export interface DiskStoreOptions {
@@ -45,20 +48,23 @@ export interface DiskStoreOptions {
 export class DiskStore implements Disposable {
   /** A layout is whole only with the layer that the manifest names. */
   readonly keepsLayers = true;
-  readonly #directory: string;
   readonly #lock: Deno.FsFile;
   /** Layers other than the firmware in them, by the firmware: they are used together. */
   readonly #layers = new Map<string, string>();
   /** Two that write one layout at once would sweep away what the other has just written. */
   readonly #turns = new Turns();
+  readonly #layouts: Layouts;
+  readonly #releaser: Releaser;
   readonly #defaultSelection: string;
   #blobs!: Blobs;
-  #scan: Promise<References> | undefined;
-  /** What is known so far; undefined before anything had to go. */
-  #references: References | undefined;
 
   private constructor({ directory, defaultSelection = "" }: DiskStoreOptions, lock: Deno.FsFile) {
-    this.#directory = directory;
+    this.#layouts = new Layouts(directory);
+    this.#releaser = new Releaser({
+      layouts: this.#layouts,
+      turns: this.#turns,
+      has: (sha256) => this.#blobs.has(sha256),
+    });
     this.#defaultSelection = defaultSelection;
     this.#lock = lock;
   }
@@ -83,7 +89,7 @@ export class DiskStore implements Disposable {
           drafts: `${own}/drafts`,
           maxBytes,
           onEviction,
-          release: (sha256) => store.#release(sha256),
+          release: (sha256) => store.#letGo(sha256),
         });
         return store;
       } catch (error) {
@@ -140,15 +146,15 @@ export class DiskStore implements Disposable {
     const { device, selection } = asQuery(question);
     const wanted = formatSelection(selection);
     try {
-      const kept = (await this.#layout(device).read()).find((one) => one.selection === wanted);
+      const kept = (await this.#layouts.of(device).read()).find((one) => one.selection === wanted);
       if (kept === undefined) return undefined;
       const { firmware, savedAt, layer, policy } = kept;
       if (!this.#blobs.has(firmware.sha256)) {
         // A copy of a folder may have lost what its files had in common.
-        this.#references?.add(device, [firmware.sha256]);
+        this.#releaser.expect(device, [firmware.sha256]);
         await this.#blobs.adopt(
           firmware.sha256,
-          this.#layout(device).pathOf(`sha256:${firmware.sha256}`),
+          this.#layouts.of(device).pathOf(`sha256:${firmware.sha256}`),
         );
       }
       if (layer !== undefined) this.#layers.set(firmware.sha256, layer);
@@ -193,14 +199,14 @@ export class DiskStore implements Disposable {
     const { device, selection } = asQuery(question);
     const unwanted = formatSelection(selection);
     await this.#turns.take(device, async () => {
-      const kept = await this.#layout(device).read();
+      const kept = await this.#layouts.of(device).read();
       await this.#rewrite(device, kept.filter((one) => one.selection !== unwanted));
     });
   }
 
   async #write(query: Query, record: StoredRecord): Promise<KeptFirmware> {
     const { device, selection } = query;
-    const kept = await this.#layout(device).read();
+    const kept = await this.#layouts.of(device).read();
     const placed = record.documents.length === 0
       ? findSame(kept, record)
       : await this.#place(device, { ...record, kept });
@@ -221,9 +227,8 @@ export class DiskStore implements Disposable {
     const { sha256 } = firmware;
     const known = kept.find((one) => one.firmware.sha256 === sha256);
     const layerSha256 = layer.sha256 ?? known?.layer ?? sha256;
-    // Before the links: whoever lets content go meanwhile waits for its turn at this device.
-    this.#references?.add(device, [sha256, layerSha256]);
-    const layout = this.#layout(device);
+    this.#releaser.expect(device, [sha256, layerSha256]);
+    const layout = this.#layouts.of(device);
     for (const { digest, bytes } of documents) await layout.write(digest, bytes);
     if (layer.sha256 === undefined) await layout.expect(layer.digest);
     else await layout.link(layer.digest, this.#blobs.path(layer.sha256));
@@ -239,71 +244,13 @@ export class DiskStore implements Disposable {
   }
 
   async #rewrite(device: string, kept: readonly KeptFirmware[]): Promise<void> {
-    await this.#layout(device).rewrite(kept);
-    this.#references?.set(device, kept.flatMap(contentsOf));
+    await this.#layouts.of(device).rewrite(kept);
+    this.#releaser.note(device, kept);
   }
 
-  #layout(device: string): DeviceLayout {
-    const drafts = `${this.#directory}/${OWN_FOLDER}/drafts`;
-    return new DeviceLayout({ folder: `${this.#directory}/${device}`, drafts });
-  }
-
-  /** Takes a content away from all that refer to it, and from nobody else. */
-  async #release(sha256: string): Promise<void> {
-    const references = await (this.#scan ??= this.#findReferences().catch((error) => {
-      this.#scan = undefined;
-      throw error;
-    }));
-    for (const device of references.devicesOf(sha256)) {
-      await this.#turns.take(device, async () => {
-        const layout = this.#layout(device);
-        const kept = await layout.read();
-        // Without its layer a layout would name what is not there.
-        const rest = kept.filter((one) => !contentsOf(one).includes(sha256));
-        if (rest.length < kept.length) await this.#shrink(device, rest);
-        await layout.remove(`sha256:${sha256}`);
-        references.set(device, rest.flatMap(contentsOf));
-      });
-    }
+  async #letGo(sha256: string): Promise<void> {
+    await this.#releaser.release(sha256);
     this.#layers.delete(sha256);
-  }
-
-  async #shrink(device: string, rest: readonly KeptFirmware[]): Promise<void> {
-    try {
-      await this.#rewrite(device, rest);
-    } catch (error) {
-      // Where the disk is full, too, an index must still not name what has to go.
-      log.warn("Cannot write what is left of a device", { device, reason: String(error) });
-      await this.#rewrite(device, []);
-    }
-  }
-
-  /**
-   * Looks through all layouts, once in a process, when the first content has to go: a start has
-   * better things to do. From its beginning on all that write note what they do.
-   */
-  async #findReferences(): Promise<References> {
-    const references = this.#references = new References();
-    for await (const device of this.#devices("")) {
-      await this.#turns.take(device, async () => {
-        const layout = this.#layout(device);
-        const kept = await layout.read();
-        // Also what no index names: a process that was killed may have left it.
-        const linked = (await layout.linked()).filter((sha256) => this.#blobs.has(sha256));
-        references.set(device, [...kept.flatMap(contentsOf), ...linked]);
-      });
-    }
-    return references;
-  }
-
-  /** All devices that have a layout, also those below others' names. */
-  async *#devices(parent: string): AsyncGenerator<string> {
-    for await (const { name, isDirectory } of Deno.readDir(`${this.#directory}/${parent}`)) {
-      if (!isDirectory || name === OWN_FOLDER) continue;
-      const device = parent === "" ? name : `${parent}/${name}`;
-      yield device;
-      yield* this.#devices(device);
-    }
   }
 }
 
@@ -314,9 +261,4 @@ function findSame(kept: readonly KeptFirmware[], { firmware }: StoredRecord): Ke
   );
   if (same === undefined) throw new Deno.errors.NotFound("Firmware is not kept");
   return { ...same, firmware: { ...same.firmware, ...firmware } };
-}
-
-/** The SHA-256 of the contents that a layout has links to. */
-function contentsOf({ firmware, layer }: KeptFirmware): readonly string[] {
-  return layer === undefined ? [firmware.sha256] : [layer, firmware.sha256];
 }

@@ -6,9 +6,9 @@
  * @module
  */
 
+import { type Digest, isDigest } from "../digest.ts";
 import { isMissing, readNote, removeIfThere, syncFolder, writeWhole } from "../files.ts";
 import { logger } from "../log.ts";
-import { type Digest, isDigest } from "../oci.ts";
 import { formatIndex, type KeptFirmware, parseIndex } from "./record.ts";
 
 const log = logger("store");

@@ -6,7 +6,8 @@
  */
 
 import * as v from "valibot";
-import { type Digest, isDigest, REF_NAME_ANNOTATION } from "../oci.ts";
+import { type Digest, digestSchema } from "../digest.ts";
+import { REF_NAME_ANNOTATION } from "../oci.ts";
 import { FIRST_ISSUE } from "../schema.ts";
 
 /** What we note beside the tag in `index.json`: a list of the selections that it serves, and how. */
@@ -14,8 +15,6 @@ const FIRMWARE_ANNOTATION = "dev.otaflux.firmware";
 
 /** So many selections of a device are kept; strangers must not fill the folder with what they invent. */
 const SELECTIONS_LIMIT = 16;
-
-const digestSchema = v.custom<Digest>((text) => typeof text === "string" && isDigest(text));
 
 const dateSchema = v.pipe(v.string(), v.transform((text) => new Date(text)), v.date());
 
@@ -111,6 +110,16 @@ export interface KeptFirmware {
   readonly layer?: string | undefined;
   /** The policy that it was verified under, where there was one. */
   readonly policy?: string | undefined;
+}
+
+/**
+ * The contents that a layout has links to.
+ *
+ * @param kept What is kept of one selection.
+ * @returns Their SHA-256, in hex: of the layer, where that is another, and of the firmware.
+ */
+export function contentsOf({ firmware, layer }: KeptFirmware): readonly string[] {
+  return layer === undefined ? [firmware.sha256] : [layer, firmware.sha256];
 }
 
 /**

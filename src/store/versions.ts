@@ -5,10 +5,10 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import * as v from "valibot";
-import { isMissing, readNote, storing, syncFolder, writeWhole } from "../files.ts";
+import { fileNameOf, isMissing, readNote, storing, syncFolder, writeWhole } from "../files.ts";
 import { asQuery, formatSelection, type Question } from "../selection.ts";
+import { Turns } from "../turns.ts";
 
 /** So many selections of a device are noted beside that of its newest firmware, the latest ones. */
 const SELECTIONS_LIMIT = 64;
@@ -27,8 +27,8 @@ export class VersionFiles {
   readonly #directory: string;
   /** What was read or written before: the folder is this process's own. */
   readonly #known = new Map<string, Note>();
-  /** One after the other: two notes of one device are in one file. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Two notes of one device are in one file. */
+  readonly #turns = new Turns();
 
   /**
    * Reads nothing yet.
@@ -60,13 +60,11 @@ export class VersionFiles {
    */
   async set(question: Question, version: string): Promise<void> {
     const { device, selection } = asQuery(question);
-    const turn = this.#turn.then(async () => {
+    await this.#turns.take(device, async () => {
       const note = withVersion(await this.#noteOf(device), formatSelection(selection), version);
       await this.#write(device, note);
       this.#known.set(device, note);
     });
-    this.#turn = turn.catch(() => {});
-    await turn;
   }
 
   async #noteOf(device: string): Promise<Note> {
@@ -102,9 +100,8 @@ export class VersionFiles {
     });
   }
 
-  /** Device ids hold slashes, and may be as long as file names: hashes are neither. */
   #path(device: string): string {
-    return `${this.#directory}/${createHash("sha256").update(device).digest("hex")}`;
+    return `${this.#directory}/${fileNameOf(device)}`;
   }
 }
 

@@ -67,11 +67,18 @@ export function checkPair({ cert, key }: CertificatePair): void {
  * @returns Its last moment, and its fingerprint (SHA-256) as `openssl x509 -fingerprint` shows it.
  */
 export function describePair({ cert }: CertificatePair): Readonly<Record<string, string>> {
-  const leaf = new X509Certificate(cert);
-  return {
-    validTo: new Date(leaf.validTo).toISOString(),
-    fingerprint: leaf.fingerprint256,
-  };
+  const { fingerprint256 } = new X509Certificate(cert);
+  return { validTo: lastMoment({ cert }).toISOString(), fingerprint: fingerprint256 };
+}
+
+/**
+ * Says until when the server's certificate in a pair is valid.
+ *
+ * @param pair One that {@linkcode checkPair} found nothing wrong with.
+ * @returns Its last moment.
+ */
+export function lastMoment({ cert }: Pick<CertificatePair, "cert">): Date {
+  return new Date(new X509Certificate(cert).validTo);
 }
 
 /**

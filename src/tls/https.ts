@@ -5,7 +5,13 @@
  */
 
 import { logger } from "../log.ts";
-import { type CertificatePaths, checkPair, datesComplaint, readPair } from "./certificate.ts";
+import {
+  type CertificatePaths,
+  checkPair,
+  datesComplaint,
+  lastMoment,
+  readPair,
+} from "./certificate.ts";
 import { CertificateReloader } from "./reloader.ts";
 import { TlsServer, type TlsServerOptions } from "./server.ts";
 
@@ -50,6 +56,11 @@ export class HttpsServer {
   /** Where it listens. */
   get addr(): Deno.NetAddr {
     return this.#server.addr;
+  }
+
+  /** The last moment at which the certificate in use is valid. */
+  get validTo(): Date {
+    return lastMoment(this.#reloader.inUse);
   }
 
   /**

@@ -62,6 +62,11 @@ export class CertificateReloader {
     this.#inUse = this.#decided = this.#seen = options.pair;
   }
 
+  /** What is in use. */
+  get inUse(): CertificatePair {
+    return this.#inUse;
+  }
+
   /** Begins to look every few seconds. */
   start(): void {
     this.#timer ??= setInterval(() => this.look(), LOOK_INTERVAL_MS);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { type Config, readConfig } from "../../src/config/config.ts";
+import type { Config } from "../../src/config/config.ts";
 import { flagOf, type Setting, SETTINGS, variableOf } from "../../src/config/settings.ts";
-import { UsageError } from "../../src/config/usage.ts";
+import { complaintIn, configIn, readIn, type World } from "../helpers/config.ts";
 
 /** A certificate, self-signed and good for a hundred years. */
 const PEM = `-----BEGIN CERTIFICATE-----
@@ -17,46 +17,21 @@ t93TPLwSkrtyFFJhAiBc99TQNN+Sm1bNcoO7m/MV22XM95kzl7fHeSw1hZLvSg==
 `;
 const URL_FLAG = ["--registry-url", "registry.example"];
 
-interface World {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly files?: Readonly<Record<string, string>>;
-  readonly folders?: readonly string[];
+/** A world with a folder of layouts, unless it has others. */
+function withLayouts({ folders = { "/layouts": [] }, ...world }: World): World {
+  return { ...world, folders };
 }
 
 function read(args: readonly string[], world: World = {}): Config | string {
-  const { env = {}, files = {}, folders = ["/layouts"] } = world;
-  const config = readConfig({
-    args,
-    env: (name) => env[name],
-    version: "1.2.3",
-    readTextFile: (path) => {
-      const text = files[path];
-      if (text === undefined) throw new Deno.errors.NotFound("No such file\n(os error 2)");
-      return text;
-    },
-    isDirectory: (path) => folders.includes(path),
-    listDirectory: () => [],
-  });
-  if (typeof config === "string" || config.command === "serve") return config;
-  assert.fail("No service is configured");
+  return readIn(withLayouts(world), args);
 }
 
 function configOf(args: readonly string[], world: World = {}): Config {
-  const config = read(args, world);
-  assert(typeof config !== "string");
-  return config;
+  return configIn(withLayouts(world), args);
 }
 
-/** The message of a usage error, which is always one line without full stop. */
 function complaintOf(args: readonly string[], world: World = {}): string {
-  try {
-    read(args, world);
-  } catch (error) {
-    assert(error instanceof UsageError, `${error}`);
-    assert.match(error.message, /^[^\n\r]+[^\n\r.]$/);
-    return error.message;
-  }
-  assert.fail("nothing was wrong");
+  return complaintIn(withLayouts(world), args);
 }
 
 function registryOf(config: Config): Config["source"] & { kind: "registry" } {
@@ -413,7 +388,7 @@ Deno.test("readConfig() prints version and help whatever else is given or missin
 
 Deno.test("readConfig() lets a flag win over the variable of its rival", () => {
   const env = { REGISTRY_URL: "registry.example", REGISTRY_PASSWORD_FILE: "/secret" };
-  const layout = configOf(["--layout-dir", "/open"], { env, folders: ["/open"] });
+  const layout = configOf(["--layout-dir", "/open"], { env, folders: { "/open": [] } });
   assert.equal(layout.source.kind, "layout");
   const { source } = configOf(["--registry-password", "flag"], { env });
   assert.equal(source.kind === "registry" && source.credentials?.password, "flag");

@@ -1,18 +1,11 @@
 import assert from "node:assert/strict";
-import { type Config, readConfig } from "../../src/config/config.ts";
+import type { Config } from "../../src/config/config.ts";
 import { UsageError } from "../../src/config/usage.ts";
+import { configIn } from "../helpers/config.ts";
 
+/** These files are read where they are used, so that there are none here. */
 function read(args: readonly string[], env: Readonly<Record<string, string>> = {}): Config {
-  const config = readConfig({
-    args: ["--registry-url", "registry.example", ...args],
-    env: (name) => env[name],
-    version: "1.2.3",
-    readTextFile: () => assert.fail("These files are read where they are used"),
-    isDirectory: () => false,
-    listDirectory: () => assert.fail("No folder is meant"),
-  });
-  assert(typeof config !== "string" && config.command === "serve");
-  return config;
+  return configIn({ env }, ["--registry-url", "registry.example", ...args]);
 }
 
 Deno.test("resolveEdge() joins the files of certificate and key, from flags and variables", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type Config, readConfig } from "../../src/config/config.ts";
-import { UsageError } from "../../src/config/usage.ts";
+import type { Config } from "../../src/config/config.ts";
+import { complaintIn, configIn } from "../helpers/config.ts";
 
 /** A certificate, self-signed and good for a hundred years, and its key. */
 const CERTIFICATE = `-----BEGIN CERTIFICATE-----
@@ -31,20 +31,7 @@ const FILES: Readonly<Record<string, string>> = {
 type MqttConfig = NonNullable<Config["mqtt"]>;
 
 function read(args: readonly string[], env: Readonly<Record<string, string>> = {}): Config {
-  const config = readConfig({
-    args: ["--registry-url=registry.example", ...args],
-    env: (name) => env[name],
-    version: "1.2.3",
-    readTextFile: (path) => {
-      const text = FILES[path];
-      if (text === undefined) throw new Deno.errors.NotFound("No such file");
-      return text;
-    },
-    isDirectory: () => true,
-    listDirectory: () => assert.fail("No folder is meant"),
-  });
-  assert(typeof config !== "string" && config.command === "serve");
-  return config;
+  return configIn({ env, files: FILES }, ["--registry-url=registry.example", ...args]);
 }
 
 function mqttOf(args: readonly string[], env: Readonly<Record<string, string>> = {}): MqttConfig {
@@ -53,16 +40,8 @@ function mqttOf(args: readonly string[], env: Readonly<Record<string, string>> =
   return mqtt;
 }
 
-/** The message of a usage error, which is always one line without full stop. */
 function complaintOf(args: readonly string[], env: Readonly<Record<string, string>> = {}): string {
-  try {
-    read(args, env);
-  } catch (error) {
-    assert(error instanceof UsageError, `${error}`);
-    assert.match(error.message, /^[^\n\r]+[^\n\r.]$/);
-    return error.message;
-  }
-  assert.fail("nothing was wrong");
+  return complaintIn({ env, files: FILES }, ["--registry-url=registry.example", ...args]);
 }
 
 Deno.test("readConfig() has no broker without an address, whatever else is said", () => {

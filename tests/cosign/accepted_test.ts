@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AcceptedVersions } from "../../src/cosign/accepted.ts";
-import type { Digest } from "../../src/oci.ts";
+import type { Digest } from "../../src/digest.ts";
 import { filesOf, withFolder } from "../helpers/disk.ts";
 
 const digest = (digit: number): Digest => `sha256:${String(digit % 10).repeat(64)}`;

@@ -5,8 +5,8 @@ import type { KeylessIdentity } from "../../src/cosign/keyless.ts";
 import { KNOWN_GOOD_BUNDLE } from "../../src/cosign/known_good.ts";
 import type { SigningPolicy } from "../../src/cosign/policy.ts";
 import { loadSigstore, UnusableRoot } from "../../src/cosign/sigstore.ts";
+import type { Digest } from "../../src/digest.ts";
 import { describeError, isServiceError } from "../../src/errors.ts";
-import type { Digest } from "../../src/oci.ts";
 import {
   CosignFixture,
   keylessFixture,

@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { SigningPolicy } from "../../src/cosign/policy.ts";
 import { loadSigstore } from "../../src/cosign/sigstore.ts";
+import type { Digest } from "../../src/digest.ts";
 import { isServiceError } from "../../src/errors.ts";
-import type { Digest } from "../../src/oci.ts";
 import {
   CosignFixture,
   FIXTURES,

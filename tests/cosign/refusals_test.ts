@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { CosignVerifier } from "../../src/cosign/verifier.ts";
 import { AcceptedVersions } from "../../src/cosign/accepted.ts";
+import type { Digest } from "../../src/digest.ts";
 import { describeError, isServiceError, ServiceError } from "../../src/errors.ts";
-import type { Digest } from "../../src/oci.ts";
 import { imageIndex, orasArtifact } from "../helpers/artifacts.ts";
 import { policyOf } from "../helpers/cosign_fixture.ts";
 import { referrerOf, signatureManifest, signatureTag, Signer } from "../helpers/cosign_signer.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { AcceptedVersions } from "../../src/cosign/accepted.ts";
 import type { SigningPolicy } from "../../src/cosign/policy.ts";
 import { CosignVerifier } from "../../src/cosign/verifier.ts";
+import type { Digest } from "../../src/digest.ts";
 import { describeError } from "../../src/errors.ts";
 import { LayoutSource } from "../../src/layout/source.ts";
 import { RegistryClient } from "../../src/registry/client.ts";
@@ -21,7 +22,6 @@ import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { FakeSource } from "../helpers/fake_source.ts";
 import { writeLayout } from "../helpers/layout.ts";
 import { type Artifact, manifestOf, utf8 } from "../helpers/manifest.ts";
-import type { Digest } from "../../src/oci.ts";
 
 const SIGNED = FIXTURES.filter((name) => name !== "v3-attestation");
 

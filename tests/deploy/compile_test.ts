@@ -2,17 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checksums, makeExecutable } from "../../deploy/compile.ts";
 import { type Finished, run } from "../helpers/cache.ts";
+import { withFolder } from "../helpers/disk.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..", "..");
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "otaflux-compile-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 async function compile(args: string[], env: Record<string, string> = {}): Promise<Finished> {
   return await run(Deno.execPath(), {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { run } from "../helpers/cache.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
+import { withFolder } from "../helpers/disk.ts";
 import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
@@ -13,15 +14,6 @@ import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
 const FIRMWARE = firmwareBytes(10_000, 8);
 const TOKENS = "# Two devices\nhunter2token\n\npump:hunter2:password\n";
 const CLEAR = "Device tokens cross the network in clear, unless a proxy in front has TLS";
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "otaflux-e2e-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** The head and the body of curl's answer. */
 async function curl(url: string, ...args: readonly string[]): Promise<string> {

@@ -5,6 +5,7 @@ import { orasArtifact } from "../helpers/artifacts.ts";
 import { run } from "../helpers/cache.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
 import { debianTool } from "../helpers/debian.ts";
+import { withFolder } from "../helpers/disk.ts";
 import { DockerRegistry } from "../helpers/docker_registry.ts";
 import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
@@ -14,15 +15,6 @@ import { RawConnection } from "../helpers/raw_http.ts";
 import { SUBJECT_COMMIT } from "../helpers/subject.ts";
 
 const FIRMWARE = firmwareBytes(2_000_000, 8);
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "otaflux-e2e-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("--version and --help are printed and end with status 0", async () => {
   const version = await runOtaflux({ args: ["--version"] });

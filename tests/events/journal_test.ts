@@ -10,7 +10,10 @@ const FOLDER = ".otaflux/events";
 const HOURS = 60 * 60 * 1000;
 
 function open(directory?: string, now?: () => number): Promise<EventJournal> {
-  return EventJournal.open({ directory, ...(now && { now }) });
+  return EventJournal.open({
+    directory: directory && `${directory}/${FOLDER}`,
+    ...(now && { now }),
+  });
 }
 
 async function finish(journal: EventJournal, device: string): Promise<void> {

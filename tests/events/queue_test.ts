@@ -245,7 +245,7 @@ for (const code of ["source-refused", "source-invalid"] as const) {
 async function endsAfter(code: ErrorCode, attempts: number): Promise<void> {
   await withFolder(async (directory) => {
     using logs = new CapturedLogs();
-    const bench = await QueueBench.open({ directory });
+    const bench = await QueueBench.open({ directory: `${directory}/a/events` });
     bench.failure = new ServiceError(code, "No");
     await bench.accept("a");
     for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -263,31 +263,31 @@ async function endsAfter(code: ErrorCode, attempts: number): Promise<void> {
 
 Deno.test("EventQueue carries out after a restart what it had accepted, also what it was at", () =>
   withFolder(async (directory) => {
-    const killed = await QueueBench.open({ directory });
+    const killed = await QueueBench.open({ directory: `${directory}/a/events` });
     const gate = killed.gate = new Gate();
     await killed.accept("a");
     await killed.pass(QUIET_MS);
     assert.equal(gate.arrivals, 1);
     await killed.accept("garden/b");
 
-    const next = await QueueBench.open({ directory });
+    const next = await QueueBench.open({ directory: `${directory}/a/events` });
     await next.pass(QUIET_MS);
     assert.deepEqual(next.handled.toSorted(), ["a", "garden/b"]);
     await nothingPends(directory);
-    const last = await QueueBench.open({ directory });
+    const last = await QueueBench.open({ directory: `${directory}/a/events` });
     await last.pass(60_000);
     assert.deepEqual(last.handled, []);
   }));
 
 Deno.test("EventQueue starts nothing after stop(), and still accepts", () =>
   withFolder(async (directory) => {
-    const bench = await QueueBench.open({ directory });
+    const bench = await QueueBench.open({ directory: `${directory}/a/events` });
     await bench.accept("a");
     bench.queue.stop();
     await bench.accept("b");
     await bench.pass(60_000);
     assert.deepEqual(bench.handled, []);
-    const next = await QueueBench.open({ directory });
+    const next = await QueueBench.open({ directory: `${directory}/a/events` });
     await next.pass(QUIET_MS);
     assert.deepEqual(next.handled.toSorted(), ["a", "b"]);
     await nothingPends(directory);
@@ -307,8 +307,8 @@ Deno.test("EventQueue tries no more after stop() what fails then", async () => {
 
 Deno.test("EventQueue fails to accept as its journal does", () =>
   withFolder(async (directory) => {
-    const bench = await QueueBench.open({ directory });
-    await Deno.remove(`${directory}/.otaflux`, { recursive: true });
+    const bench = await QueueBench.open({ directory: `${directory}/a/events` });
+    await Deno.remove(`${directory}/a`, { recursive: true });
     await assert.rejects(bench.accept("a"), { code: "storage-failed" });
     assert.equal(bench.nextMs, undefined);
   }));

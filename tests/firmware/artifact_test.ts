@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { resolveArtifact } from "../../src/firmware/artifact.ts";
+import type { Digest } from "../../src/digest.ts";
 import { isServiceError } from "../../src/errors.ts";
-import type { DeliveredManifest, Digest } from "../../src/oci.ts";
+import type { DeliveredManifest } from "../../src/oci.ts";
 import { dockerImage, imageIndex, orasArtifact, orasDirectory } from "../helpers/artifacts.ts";
 import { FakeSource } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";

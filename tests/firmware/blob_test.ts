@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Digest } from "../../src/digest.ts";
 import { isServiceError, ServiceError } from "../../src/errors.ts";
 import { peek, VerifyingReader } from "../../src/firmware/blob.ts";
-import type { Descriptor, Digest } from "../../src/oci.ts";
+import type { Descriptor } from "../../src/oci.ts";
 import { WatchedStream } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { digestOf } from "../helpers/manifest.ts";

@@ -1,23 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type CacheEntry, FirmwareCache, SELECTIONS_LIMIT } from "../../src/firmware/cache.ts";
-
-function entryOf(version: string): CacheEntry {
-  const firmware = {
-    tag: version,
-    version,
-    digest: "sha256:0",
-    size: 0,
-    crc32: 0,
-    sha256: "",
-    md5: "",
-    modifiedAt: new Date(0),
-    annotations: {},
-    files: [],
-    bytes: new Uint8Array(),
-  } as const;
-  return { firmware, sinceMs: 0, confirmedAtMs: 0, failures: 0, retryAtMs: 0 };
-}
+import { FirmwareCache, SELECTIONS_LIMIT } from "../../src/firmware/cache.ts";
+import { entryOf } from "../helpers/known.ts";
 
 /** Which devices are there, without making use of them. */
 function devicesOf(cache: FirmwareCache, devices: readonly string[]): readonly string[] {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Firmware } from "../../src/firmware/firmware.ts";
 import { HeldFirmware } from "../../src/firmware/held.ts";
-import type { Digest } from "../../src/oci.ts";
+import type { Digest } from "../../src/digest.ts";
 
 const HOLD_MS = 60_000;
 

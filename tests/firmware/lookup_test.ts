@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
+import type { Digest } from "../../src/digest.ts";
 import { ServiceError } from "../../src/errors.ts";
 import { FirmwareLookup } from "../../src/firmware/lookup.ts";
-import type { Descriptor, Digest } from "../../src/oci.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
-import { FakeSource, Observed, WatchedStream } from "../helpers/fake_source.ts";
+import { FakeSource, Observed } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { storedBytes } from "../helpers/stored.ts";
 
@@ -90,26 +90,6 @@ Deno.test("FirmwareLookup.newest() believes no digest that a source only claims"
   const known = await lookup.newest(DEVICE, undefined);
   source.peekDigest = () => Promise.resolve(`sha256:${"0".repeat(64)}` as Digest);
   assert.equal((await lookup.newest(DEVICE, known)).version, "2.0.0");
-});
-
-Deno.test("FirmwareLookup.newest() asks once more for a blob that breaks off", async () => {
-  const { lookup, source, store } = new Bench();
-  const broken = new ServiceError("source-unavailable", "Registry cannot be reached");
-  const open = source.openBlob.bind(source);
-  let opened = 0;
-  const breakFirst = (times: number): void => {
-    opened = 0;
-    source.openBlob = (device: string, blob: Descriptor): Promise<ReadableStream<Uint8Array>> =>
-      ++opened <= times
-        ? Promise.resolve(new WatchedStream(firmwareBytes(5, 1), { error: broken }).stream)
-        : open(device, blob);
-  };
-  breakFirst(1);
-  const { sha256 } = await lookup.newest(DEVICE, undefined);
-  assert.deepEqual(await storedBytes(store, sha256), firmwareBytes(100, 1));
-  breakFirst(2);
-  await assert.rejects(lookup.newest(DEVICE, undefined), broken);
-  assert.equal(opened, 2);
 });
 
 Deno.test("FirmwareLookup.newest() dates a firmware by its author, and one that follows it later", async () => {

@@ -64,7 +64,7 @@ class TickingBench extends ManagerBench {
 
 /** How stale each device is, by its name. */
 function staleness({ manager }: ManagerBench): Record<string, number> {
-  return Object.fromEntries(manager.staleness());
+  return Object.fromEntries(manager.overview.staleness());
 }
 
 Deno.test("FirmwareManager.get() never waits for a source that hangs, and checks once behind all", async () => {
@@ -134,7 +134,7 @@ for (
   });
 }
 
-Deno.test("FirmwareManager.staleness() is 0 for a device that nobody has asked for, unless the source is away", async () => {
+Deno.test("FirmwareOverview.staleness() is 0 for a device that nobody has asked for, unless the source is away", async () => {
   const subject = bench();
   subject.source.push("quiet", "1.0.0", one);
   await subject.get();
@@ -366,7 +366,7 @@ Deno.test("FirmwareManager.get() fetches anew what lost its place while it was c
   subject.source.forgetCalls();
   assert.equal(await subject.get(), first);
   assert.deepEqual(subject.source.calls, []);
-  assert.equal([...subject.manager.staleness()].length, 1);
+  assert.equal([...subject.manager.overview.staleness()].length, 1);
 });
 
 Deno.test("FirmwareManager.get() survives that a check fails for what lost its place meanwhile", async () => {
@@ -477,9 +477,9 @@ Deno.test("FirmwareManager.start() leaves a device alone whose check failed a mo
   assert.deepEqual(subject.source.calls, CHECK, "of the witness, which comes after the device");
 });
 
-Deno.test("FirmwareManager.lastCheckSeconds() says when any device was confirmed last", async () => {
+Deno.test("FirmwareOverview.lastCheckSeconds() says when any device was confirmed last", async () => {
   const bench = new ManagerBench("a");
-  assert.equal(bench.manager.lastCheckSeconds(), undefined);
+  assert.equal(bench.manager.overview.lastCheckSeconds(), undefined);
   for (const device of ["a", "b"]) {
     bench.source.push(device, "1.0.0", orasArtifact(firmwareBytes(10, 1)));
   }
@@ -487,10 +487,10 @@ Deno.test("FirmwareManager.lastCheckSeconds() says when any device was confirmed
   bench.nowMs += 5000;
   await bench.manager.refresh("b");
   bench.nowMs += 2000;
-  assert.equal(bench.manager.lastCheckSeconds(), 2);
+  assert.equal(bench.manager.overview.lastCheckSeconds(), 2);
   bench.source.failure = new ServiceError("source-unavailable", "Away");
   await assert.rejects(bench.manager.refresh("a"));
-  assert.equal(bench.manager.lastCheckSeconds(), 2, "a check that fails is none");
+  assert.equal(bench.manager.overview.lastCheckSeconds(), 2, "a check that fails is none");
   assert.deepEqual(bench.observed.failures, ["source-unavailable"]);
   await assert.rejects(bench.manager.refresh("a"));
   assert.equal(bench.observed.failures.length, 1, "in a pause nothing is checked");

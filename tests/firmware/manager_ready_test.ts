@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ServiceError } from "../../src/errors.ts";
-import { LONGEST_PAUSE_MS } from "../../src/firmware/backoff.ts";
+import { PAUSES } from "../../src/firmware/pauses.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { ManagerBench } from "../helpers/fake_source.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
@@ -39,7 +39,7 @@ Deno.test("FirmwareManager.isReady() says yes where something is kept", async ()
 
 Deno.test("FirmwareManager.isReady() finds out by itself that the source is back", async () => {
   const bench = await silent();
-  bench.nowMs += LONGEST_PAUSE_MS;
+  bench.nowMs += PAUSES.longestMs;
   bench.source.failure = undefined;
   bench.source.gate = new Gate();
   assert.equal(bench.manager.isReady(), false, "nobody waits for it");

@@ -324,7 +324,7 @@ Deno.test("Stale selections make a device stale", async () => {
   bench.nowMs += REFRESH_MS;
   bench.source.failure = outage;
   await bench.askFor({ constraint: "^1" });
-  assert.deepEqual([...bench.manager.staleness()], [[DEVICE, (REFRESH_MS + 1000) / 1000]]);
+  assert.deepEqual([...bench.manager.overview.staleness()], [[DEVICE, (REFRESH_MS + 1000) / 1000]]);
 });
 
 Deno.test("The first of a selection costs what the first of a device costs", async () => {

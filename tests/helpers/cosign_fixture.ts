@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Digest } from "../../src/digest.ts";
 import { ServiceError } from "../../src/errors.ts";
 import { AcceptedVersions } from "../../src/cosign/accepted.ts";
 import type { SignatureSource } from "../../src/cosign/discovery.ts";
@@ -14,7 +15,6 @@ import { CosignVerifier, type SignedFirmware } from "../../src/cosign/verifier.t
 import {
   type DeliveredManifest,
   type Descriptor,
-  type Digest,
   parseReferrers,
   referrersTag,
 } from "../../src/oci.ts";

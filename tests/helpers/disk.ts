@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import type { FirmwareRecord, FirmwareStore } from "../../src/firmware/firmware.ts";
-import type { Digest } from "../../src/oci.ts";
+import type { Digest } from "../../src/digest.ts";
 import { crc32Reference } from "./firmware_bytes.ts";
 import { digestOf } from "./manifest.ts";
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Digest } from "../../src/digest.ts";
 import { type ErrorCode, ServiceError } from "../../src/errors.ts";
 import type {
   Firmware,
@@ -13,7 +14,7 @@ import type {
   VerificationResult,
 } from "../../src/firmware/firmware.ts";
 import { FirmwareManager, type FirmwareManagerOptions } from "../../src/firmware/manager.ts";
-import type { DeliveredManifest, Descriptor, Digest } from "../../src/oci.ts";
+import type { DeliveredManifest, Descriptor } from "../../src/oci.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { type Artifact, describeArtifact, withChildren } from "./manifest.ts";
 import type { Gate } from "./registry/gate.ts";

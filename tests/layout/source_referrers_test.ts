@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LayoutSource } from "../../src/layout/source.ts";
-import type { Digest } from "../../src/oci.ts";
+import type { Digest } from "../../src/digest.ts";
 import { imageIndex, orasArtifact } from "../helpers/artifacts.ts";
 import { withFolder } from "../helpers/disk.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";

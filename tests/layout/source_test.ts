@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import type { Digest } from "../../src/digest.ts";
 import { isServiceError } from "../../src/errors.ts";
 import { LayoutSource } from "../../src/layout/source.ts";
-import type { Descriptor, Digest } from "../../src/oci.ts";
+import type { Descriptor } from "../../src/oci.ts";
 import { imageIndex, orasArtifact } from "../helpers/artifacts.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { writeLayout } from "../helpers/layout.ts";

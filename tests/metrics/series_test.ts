@@ -74,6 +74,17 @@ Deno.test("FirmwareSeries counts checks that have failed by their code", async (
   ]);
 });
 
+Deno.test("TlsSeries says when the certificate in use expires, and nothing without one", async () => {
+  const metrics = new Metrics();
+  const name = "tls_certificate_expiry_time_seconds";
+  assert.deepEqual(await series(metrics, name), []);
+  const readings = { validTo: new Date(86_400_000) };
+  metrics.tls.observe(readings);
+  assert.equal(await valueOf(metrics, name), 86_400);
+  readings.validTo = new Date(172_800_000);
+  assert.equal(await valueOf(metrics, name), 172_800);
+});
+
 Deno.test("BuildSeries names version and commit, where there is one", async () => {
   for (const [commit, label] of [["abc123", "abc123"], [undefined, ""]] as const) {
     const metrics = new Metrics();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { discoveryOf } from "../../src/notifier/home_assistant.ts";
+import { discoveryOf, HomeAssistant } from "../../src/notifier/home_assistant.ts";
 import { Topics } from "../../src/notifier/topics.ts";
 
 const OPTIONS = { prefix: "homeassistant", topics: new Topics("ota"), knowsInstalled: false };
@@ -19,4 +19,31 @@ Deno.test("discoveryOf() names no two devices alike, in letters that Home Assist
     assert.match(topic, /^homeassistant\/update\/[a-z0-9_-]+\/config$/);
     assert.equal(topic === discoveryOf(other, OPTIONS).topic, one === other);
   }));
+});
+
+Deno.test("HomeAssistant makes an entity anew once it can be known which version a device runs", async () => {
+  const published: string[] = [];
+  const session = {
+    inFlight: 1,
+    subscribe: () => Promise.resolve(),
+    publish: (topic: string, payload: string) => {
+      const said = topic.endsWith("/config") ? JSON.parse(payload).state_topic : payload;
+      published.push(`${topic.split("/").at(-1)} ${said}`);
+      return Promise.resolve();
+    },
+  };
+  const homeAssistant = new HomeAssistant({ ...OPTIONS, now: () => 0 });
+  assert(!homeAssistant.knows("pump"));
+  await homeAssistant.introduce(session, "pump");
+  assert(homeAssistant.knows("pump"));
+  assert(homeAssistant.note("pump", "1.0.0"));
+  await homeAssistant.tellInstalled(session, "pump");
+  assert(!homeAssistant.note("pump", "1.0.0"), "it was told");
+  await homeAssistant.tellInstalled(session, "pump");
+  assert.deepEqual(published, [
+    "config undefined",
+    "config ota/$installed/pump",
+    "pump 1.0.0",
+    "pump 1.0.0",
+  ]);
 });

@@ -365,6 +365,18 @@ Deno.test("MqttNotifier publishes at its end what is under way", async () => {
   ]);
 });
 
+Deno.test("MqttNotifier publishes nothing behind its end, though it learns only then what is retained", async () => {
+  const bench = await Bench.start();
+  bench.broker.delivers = false;
+  await bench.notifier.announce("pump", V1);
+  await bench.connect();
+  await bench.notifier.close();
+  for (const { end } of bench.pauses) end();
+  await bench.idle();
+  const said = bench.broker.published.map(({ payload }) => payload);
+  assert.deepEqual(said, ["online", "offline"]);
+});
+
 Deno.test("MqttNotifier tells Home Assistant once of each device, and which version it runs", async () => {
   const bench = await Bench.start({ homeAssistantPrefix: "ha" });
   retain(bench, V1);

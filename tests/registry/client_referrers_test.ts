@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import type { Digest } from "../../src/digest.ts";
 import { isServiceError } from "../../src/errors.ts";
-import type { Digest } from "../../src/oci.ts";
 import { RegistryClient } from "../../src/registry/client.ts";
 import { createFetch, type Fetch } from "../../src/registry/fetch.ts";
 import { imageIndex, orasArtifact } from "../helpers/artifacts.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Digest } from "../../src/oci.ts";
+import type { Digest } from "../../src/digest.ts";
 import { RegistryClient } from "../../src/registry/client.ts";
 import { createFetch, type Fetch } from "../../src/registry/fetch.ts";
 import { withTimeout } from "../../src/registry/timeout.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Digest } from "../../src/oci.ts";
+import type { Digest } from "../../src/digest.ts";
 import { DiskStore } from "../../src/store/disk.ts";
 import { filesOf, put, recordOf, sha256Of, withFolder } from "../helpers/disk.ts";
 import { cannotMount, mountSmallDisk } from "../helpers/small_disk.ts";

@@ -38,8 +38,12 @@ Deno.test("HttpsServer serves what its files hold, and after reload() what they 
     // An authority that nobody knew before: only who trusts it can tell.
     await makeCertificates(folder);
     await assert.rejects(ask(server, files.caPath), TypeError);
+    const before = server.validTo;
+    await issueCertificate(folder, { days: 90 });
     await server.reload();
     assert.equal(await ask(server, files.caPath), "hello");
+    const inDays = (date: Date): number => Math.round((date.getTime() - Date.now()) / 86_400_000);
+    assert.deepEqual([inDays(before), inDays(server.validTo)], [2, 90]);
     await server.shutdown();
     await assert.rejects(ask(server, files.caPath), TypeError);
   });

@@ -8,9 +8,8 @@
 
 import type { Context } from "hono";
 import type { Firmware } from "../../firmware/firmware.ts";
-import { answer, failure, respond } from "../answers.ts";
-import { CACHE_CONTROL, validatorsOf } from "../representation.ts";
-import type { Dialect } from "./dialect.ts";
+import { answer, failure } from "../answers.ts";
+import { type Dialect, upToDate } from "./dialect.ts";
 
 /** Decides by headers, and is told by 304 and by few other statuses. */
 export const ARDUINO: Dialect = {
@@ -45,10 +44,7 @@ function reply(c: Context, firmware: Firmware): Response | undefined {
 function replyToSketch(c: Context, firmware: Firmware): Response | undefined {
   const isRunning = said(c, "version") === firmware.version ||
     said(c, "sketch-md5")?.toLowerCase() === firmware.md5;
-  if (isRunning) {
-    const { etag } = validatorsOf(firmware);
-    return respond(c, { status: 304, headers: { "etag": etag, "cache-control": CACHE_CONTROL } });
-  }
+  if (isRunning) return upToDate(c, firmware);
   // It would begin to download, and find out by the length. Anything but 200 and 304 is a failure
   // to it, whose status it logs.
   const free = said(c, "free-space");

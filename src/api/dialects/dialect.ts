@@ -6,7 +6,9 @@
 
 import type { Context } from "hono";
 import type { Firmware } from "../../firmware/firmware.ts";
+import { respond } from "../answers.ts";
 import type { HeaderFields } from "../head.ts";
+import { CACHE_CONTROL, validatorsOf } from "../representation.ts";
 
 /** A kind of client. What it does not say or want otherwise, the plain resource answers. */
 export interface Dialect {
@@ -16,4 +18,16 @@ export interface Dialect {
   readonly reply?: (c: Context, firmware: Firmware) => Response | undefined;
   /** What the client wants to read in the head of the plain resource. */
   readonly headers?: (c: Context, firmware: Firmware) => HeaderFields;
+}
+
+/**
+ * Tells a client that it runs what it would be served, although it asked without a condition.
+ *
+ * @param c The request.
+ * @param firmware What it runs.
+ * @returns 304, which many clients take for "no update".
+ */
+export function upToDate(c: Context, firmware: Firmware): Response {
+  const { etag } = validatorsOf(firmware);
+  return respond(c, { status: 304, headers: { "etag": etag, "cache-control": CACHE_CONTROL } });
 }

@@ -9,11 +9,12 @@ import type { Firmware } from "../../firmware/firmware.ts";
 import type { HeaderFields } from "../head.ts";
 import { ARDUINO } from "./arduino.ts";
 import type { Dialect } from "./dialect.ts";
+import { MONGOOSE } from "./mongoose.ts";
 import { PLAIN } from "./plain.ts";
 import { RAUC } from "./rauc.ts";
 
 /** The first one that has something to say is heard. */
-const DIALECTS: readonly Dialect[] = [PLAIN, ARDUINO, RAUC];
+const DIALECTS: readonly Dialect[] = [PLAIN, ARDUINO, MONGOOSE, RAUC];
 
 /**
  * The version that a client says it runs, in whichever way.

@@ -24,6 +24,9 @@ const bodySchema = v.union([v.object({ events: v.array(eventSchema) }), eventSch
 
 type Event = v.InferOutput<typeof eventSchema>;
 
+/** Others are pulls and mounts, which change nothing. */
+const ACTIONS = ["push", "delete"];
+
 /** Blobs are told of like manifests, but under this type. */
 const BLOB_TYPE = "application/octet-stream";
 
@@ -50,7 +53,6 @@ export const distribution: Webhook = {
 
 function readEvent({ action, target }: Event): RegistryEvent[] {
   const { mediaType, repository, tag, digest } = target ?? {};
-  const kind = action === "push" ? "pushed" : action === "delete" ? "deleted" : undefined;
-  if (kind === undefined || !repository || mediaType === BLOB_TYPE) return [];
-  return [{ kind, repository, reference: tag ?? digest ?? undefined }];
+  if (!ACTIONS.includes(action) || !repository || mediaType === BLOB_TYPE) return [];
+  return [{ repository, reference: tag ?? digest ?? undefined }];
 }

@@ -23,9 +23,6 @@ export const dockerhub: Webhook = {
   read: ({ body }) => {
     const { push_data, repository } = readJson(body, bodySchema, "event of Docker Hub");
     const reference = push_data.tag ?? undefined;
-    return {
-      what: "push",
-      events: [{ kind: "pushed", repository: repository.repo_name, reference }],
-    };
+    return { what: "push", events: [{ repository: repository.repo_name, reference }] };
   },
 };

@@ -40,10 +40,9 @@ export const gitea: Webhook = {
     const { name, type, version, owner } = event.package;
     const login = owner.login || owner.username;
     if (type !== "container" || !login) return { what: `${what} of ${type}`, events: [] };
-    const kind = event.action === "deleted" ? "deleted" : "pushed";
     // The registry knows lower case only.
     const repository = `${login}/${name}`.toLowerCase();
-    return { what, events: [{ kind, repository, reference: version ?? undefined }] };
+    return { what, events: [{ repository, reference: version ?? undefined }] };
   },
 };
 

@@ -46,8 +46,7 @@ export const github: Webhook = {
     const isContainer = TYPES.includes(type);
     const repository = repositoryOf(subject);
     if (!isContainer || repository === "") return { what: `${what} of ${type}`, events: [] };
-    const kind = event.action === "deleted" ? "deleted" : "pushed";
-    return { what, events: [{ kind, repository, reference: referenceOf(subject) }] };
+    return { what, events: [{ repository, reference: referenceOf(subject) }] };
   },
 };
 

@@ -6,13 +6,7 @@
  */
 
 import * as v from "valibot";
-import {
-  type Reading,
-  readJson,
-  type RegistryEvent,
-  repositoryIn,
-  type Webhook,
-} from "../webhook.ts";
+import { type Reading, readJson, repositoryIn, type Webhook } from "../webhook.ts";
 
 /** Whatever is not about an artifact lacks these members, and so do some events that are. */
 const dataSchema = v.object({
@@ -29,12 +23,12 @@ const eventSchema = v.union([
   v.object({ specversion: v.string(), type: v.string(), data: dataSchema }),
 ]);
 
-const KINDS: ReadonlyMap<string, RegistryEvent["kind"]> = new Map([
-  ["PUSH_ARTIFACT", "pushed"],
-  ["DELETE_ARTIFACT", "deleted"],
-  ["harbor.artifact.pushed", "pushed"],
-  ["harbor.artifact.deleted", "deleted"],
-]);
+const CHANGES = [
+  "PUSH_ARTIFACT",
+  "DELETE_ARTIFACT",
+  "harbor.artifact.pushed",
+  "harbor.artifact.deleted",
+];
 
 /** Our own checks cause them. */
 const PULLS = ["PULL_ARTIFACT", "harbor.artifact.pulled"];
@@ -54,13 +48,12 @@ export const harbor: Webhook = {
 };
 
 function readEvent(what: string, data: v.InferOutput<typeof dataSchema>): Reading {
-  const kind = KINDS.get(what);
-  if (kind === undefined) return { what, events: [], isRoutine: PULLS.includes(what) };
+  if (!CHANGES.includes(what)) return { what, events: [], isRoutine: PULLS.includes(what) };
   const { repository, resources } = data;
   const [resource] = resources ?? [];
   // Nested repositories have only a part of their name in `name`, so that the full one counts.
   const name = repository?.repo_full_name ?? repositoryIn(resource?.resource_url ?? "");
   // After a push by digest, the tag is the digest.
   const reference = resource?.tag ?? resource?.digest ?? undefined;
-  return { what, events: name === "" ? [] : [{ kind, repository: name, reference }] };
+  return { what, events: name === "" ? [] : [{ repository: name, reference }] };
 }

@@ -23,6 +23,6 @@ export const quay: Webhook = {
     const { repository, updated_tags: tags } = readJson(body, bodySchema, "notification of Quay");
     if (!tags) return { what: "other than a push", events: [] };
     const [reference] = Array.isArray(tags) ? tags : Object.keys(tags);
-    return { what: "push", events: [{ kind: "pushed", repository, reference }] };
+    return { what: "push", events: [{ repository, reference }] };
   },
 };

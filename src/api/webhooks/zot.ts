@@ -7,15 +7,12 @@
  */
 
 import * as v from "valibot";
-import { readJson, Refusal, type RegistryEvent, type Webhook } from "../webhook.ts";
+import { readJson, Refusal, type Webhook } from "../webhook.ts";
 
 const dataSchema = v.object({ name: v.nullish(v.string()), reference: v.nullish(v.string()) });
 
 /** Behind `zotregistry`, or whatever the operator has zot put in its place. */
-const KINDS: readonly (readonly [end: string, kind: RegistryEvent["kind"]])[] = [
-  [".image.updated", "pushed"],
-  [".image.deleted", "deleted"],
-];
+const ENDS = [".image.updated", ".image.deleted"];
 
 /** zot. It tries once. Its data has no time, so that only the event's id tells events apart. */
 export const zot: Webhook = {
@@ -25,8 +22,8 @@ export const zot: Webhook = {
     const what = headers.get("ce-type");
     if (what === null) throw new Refusal(`Header "Ce-Type" is missing`);
     const { name, reference } = readJson(body, dataSchema, "data of an event of zot");
-    const [, kind] = KINDS.find(([end]) => what.endsWith(end)) ?? [];
-    if (kind === undefined || !name) return { what, events: [] };
-    return { what, events: [{ kind, repository: name, reference: reference ?? undefined }] };
+    const isOfImage = ENDS.some((end) => what.endsWith(end));
+    if (!isOfImage || !name) return { what, events: [] };
+    return { what, events: [{ repository: name, reference: reference ?? undefined }] };
   },
 };

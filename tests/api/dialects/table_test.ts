@@ -18,6 +18,7 @@ for (
     ["/firmware?device=a", { "x-esp32-version": "1.0.1" }, "1.0.1"],
     ["/firmware?device=a", { "x-esp8266-version": "1.0.2" }, "1.0.2"],
     ["/firmware?device=a", { "rauc-system-version": "1.0.3" }, "1.0.3"],
+    ["/firmware?device=a", { "x-mgos-fw-version": "esp32 1.0.4 20261124/g0" }, "1.0.4"],
     ["/version?device=a&current=2.0.0", { "x-esp32-version": "1.0.1" }, "2.0.0"],
     ["/version?device=a&current=any+text", {}, "any text"],
     ["/version?device=a", {}, undefined],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ServiceError } from "../../src/errors.ts";
-import { LONGEST_PAUSE_MS } from "../../src/firmware/backoff.ts";
+import { PAUSES } from "../../src/firmware/pauses.ts";
 import type { DeviceStatus } from "../../src/firmware/status.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
@@ -23,7 +23,7 @@ async function asked(bench = new ManagerBench(DEVICE)): Promise<ManagerBench> {
 }
 
 function devicesOf({ manager }: ManagerBench): readonly DeviceStatus[] {
-  return [...manager.status().devices];
+  return [...manager.overview.status().devices];
 }
 
 /** The one device that is known. */
@@ -34,8 +34,8 @@ function deviceOf(bench: ManagerBench): DeviceStatus {
   return device;
 }
 
-Deno.test("FirmwareManager.status() knows nothing at the start", () => {
-  const { devices, ...status } = new ManagerBench(DEVICE).manager.status();
+Deno.test("FirmwareOverview.status() knows nothing at the start", () => {
+  const { devices, ...status } = new ManagerBench(DEVICE).manager.overview.status();
   assert.deepEqual([...devices], []);
   assert.deepEqual(status, {
     silence: undefined,
@@ -45,7 +45,7 @@ Deno.test("FirmwareManager.status() knows nothing at the start", () => {
   });
 });
 
-Deno.test("FirmwareManager.status() tells since when a firmware is a device's, and when it was confirmed", async () => {
+Deno.test("FirmwareOverview.status() tells since when a firmware is a device's, and when it was confirmed", async () => {
   const bench = await asked();
   const firmware = await bench.get();
   bench.expire();
@@ -63,11 +63,11 @@ Deno.test("FirmwareManager.status() tells since when a firmware is a device's, a
   await bench.manager.refresh(DEVICE);
   const { firmware: newest, servedForMs } = deviceOf(bench);
   assert.deepEqual([newest?.version, servedForMs], ["1.1.0", 0]);
-  const { places, tracked } = bench.manager.status();
+  const { places, tracked } = bench.manager.overview.status();
   assert.deepEqual([places.taken, tracked], [1, 1]);
 });
 
-Deno.test("FirmwareManager.status() tells what hinders the checks of a device, until one succeeds", async () => {
+Deno.test("FirmwareOverview.status() tells what hinders the checks of a device, until one succeeds", async () => {
   const bench = await asked();
   bench.expire();
   bench.source.failure = REFUSAL;
@@ -86,7 +86,7 @@ Deno.test("FirmwareManager.status() tells what hinders the checks of a device, u
   assert.equal(deviceOf(bench).failure, undefined);
 });
 
-Deno.test("FirmwareManager.status() calls an error that is none of the service's unexpected", async () => {
+Deno.test("FirmwareOverview.status() calls an error that is none of the service's unexpected", async () => {
   const bench = await asked();
   bench.source.failure = new TypeError("x is not a function");
   await assert.rejects(bench.manager.refresh(DEVICE));
@@ -94,7 +94,7 @@ Deno.test("FirmwareManager.status() calls an error that is none of the service's
   assert.deepEqual([failure?.code, failure?.reason], ["unexpected", "x is not a function"]);
 });
 
-Deno.test("FirmwareManager.status() lists a device whose first check fails, as long as somebody asks", async () => {
+Deno.test("FirmwareOverview.status() lists a device whose first check fails, as long as somebody asks", async () => {
   const bench = new ManagerBench(DEVICE);
   bench.source.failure = REFUSAL;
   await assert.rejects(bench.get(), REFUSAL);
@@ -107,13 +107,13 @@ Deno.test("FirmwareManager.status() lists a device whose first check fails, as l
     agoMs: 100,
     retryInMs: FIRST_PAUSE_MS - 100,
   });
-  bench.nowMs += FIRST_PAUSE_MS - 100 + LONGEST_PAUSE_MS - 1;
+  bench.nowMs += FIRST_PAUSE_MS - 100 + PAUSES.longestMs - 1;
   assert.equal(devicesOf(bench).length, 1);
   bench.nowMs += 1;
   assert.deepEqual(devicesOf(bench), []);
 });
 
-Deno.test("FirmwareManager.status() lists no device that somebody may have invented", async () => {
+Deno.test("FirmwareOverview.status() lists no device that somebody may have invented", async () => {
   const bench = new ManagerBench(DEVICE);
   await assert.rejects(bench.get(), { code: "firmware-unknown" });
   assert.deepEqual(devicesOf(bench), []);
@@ -123,7 +123,7 @@ Deno.test("FirmwareManager.status() lists no device that somebody may have inven
   assert.deepEqual(devicesOf(bench), []);
 });
 
-Deno.test("FirmwareManager.status() lists a device once that has firmware after all", async () => {
+Deno.test("FirmwareOverview.status() lists a device once that has firmware after all", async () => {
   const bench = new ManagerBench(DEVICE);
   bench.source.failure = REFUSAL;
   await assert.rejects(bench.get(), REFUSAL);
@@ -133,14 +133,14 @@ Deno.test("FirmwareManager.status() lists a device once that has firmware after 
   assert.equal(deviceOf(bench).failure, undefined);
 });
 
-Deno.test("FirmwareManager.status() tells for how long the source has been silent, and when it is asked again", async () => {
+Deno.test("FirmwareOverview.status() tells for how long the source has been silent, and when it is asked again", async () => {
   const bench = await asked();
   bench.source.failure = AWAY;
   await assert.rejects(bench.manager.refresh("other"), AWAY);
   bench.nowMs += FIRST_PAUSE_MS;
   await assert.rejects(bench.manager.refresh("other"), AWAY);
   bench.nowMs += 200;
-  assert.deepEqual(bench.manager.status().silence, {
+  assert.deepEqual(bench.manager.overview.status().silence, {
     code: "source-unavailable",
     reason: "Away",
     agoMs: FIRST_PAUSE_MS + 200,
@@ -150,10 +150,10 @@ Deno.test("FirmwareManager.status() tells for how long the source has been silen
   bench.source.failure = undefined;
   bench.nowMs += 2 * FIRST_PAUSE_MS;
   await bench.manager.refresh(DEVICE);
-  assert.equal(bench.manager.status().silence, undefined);
+  assert.equal(bench.manager.overview.status().silence, undefined);
 });
 
-Deno.test("FirmwareManager.status() counts what had to be fetched again", async () => {
+Deno.test("FirmwareOverview.status() counts what had to be fetched again", async () => {
   const bench = await asked(
     new ManagerBench(DEVICE, { store: new MemoryStore({ maxBytes: 15 }) }),
   );
@@ -162,10 +162,10 @@ Deno.test("FirmwareManager.status() counts what had to be fetched again", async 
   await bench.manager.get("other");
   (await bench.manager.open(DEVICE, firmware)).close();
   bench.nowMs += 300;
-  assert.deepEqual(bench.manager.status().fetchedAgain, { count: 1, lastAgoMs: 300 });
+  assert.deepEqual(bench.manager.overview.status().fetchedAgain, { count: 1, lastAgoMs: 300 });
 });
 
-Deno.test("FirmwareManager.status() calls a signature valid where one is asked for, and tells a missing one", async () => {
+Deno.test("FirmwareOverview.status() calls a signature valid where one is asked for, and tells a missing one", async () => {
   const [one, two] = [1, 2].map((seed) => orasArtifact(firmwareBytes(10, seed)));
   assert.ok(one && two);
   const bench = new ManagerBench(DEVICE, { verifier: new FakeVerifier().sign(one.digest) });

@@ -26,4 +26,14 @@ export class Turns {
       if (this.#turns.get(key) === turn) this.#turns.delete(key);
     }
   }
+
+  /**
+   * Waits until nothing that has come under a key so far is waiting for its turn, or has it.
+   *
+   * @param key What it is done at. @default everything
+   * @returns Settles, and never fails.
+   */
+  async settled(key?: string): Promise<void> {
+    await Promise.allSettled(key === undefined ? this.#turns.values() : [this.#turns.get(key)]);
+  }
 }
