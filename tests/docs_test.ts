@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { flagOf, type SettingKey, SETTINGS } from "../src/config/settings.ts";
 import { exists, run } from "./helpers/cache.ts";
+import { documents } from "./helpers/documents.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");
 
@@ -28,16 +29,6 @@ Deno.test("every exported symbol is documented and refers to exported types", as
     );
   assert.deepEqual(complaints, []);
 });
-
-/** README and all that is in docs/, by their paths. */
-async function documents(): Promise<ReadonlyMap<string, string>> {
-  const paths = ["README.md"];
-  for await (const { name } of Deno.readDir(join(REPOSITORY, "docs"))) paths.push(`docs/${name}`);
-  const texts = paths.map(async (path) =>
-    [path, await Deno.readTextFile(join(REPOSITORY, path))] as const
-  );
-  return new Map(await Promise.all(texts));
-}
 
 /** The names that GitHub gives the headings of a document; what is in a block of code is none. */
 function anchorsOf(markdown: string): string[] {
