@@ -70,6 +70,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     mqtt: undefined,
     logLevel: "info",
     logFormat: "text",
+    warnings: [],
   });
 });
 

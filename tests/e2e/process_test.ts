@@ -34,6 +34,7 @@ Deno.test("a wrong call ends with status 2 and one line", async () => {
     [[], { REFRESH_INTERVAL: "soon" }, /REFRESH_INTERVAL: "soon" .* 60s/],
     [["--registry-password-file", "/nowhere"], { REGISTRY_URL: "h" }, /cannot read "\/nowhere"/],
     [["--registry-pasword=hunter2"], {}, /Unknown option '--registry-pasword=…'/],
+    [["--layout-dir", "/", "--public-url", "http://a"], {}, /--public-url .* want --mqtt-url/],
     [["--wings"], {}, /Unknown option '--wings', want one of those that --help lists/],
   ];
   for (const [args, env, line] of calls) {
@@ -44,6 +45,16 @@ Deno.test("a wrong call ends with status 2 and one line", async () => {
     assert.match(stderr, line);
     assert.ok(!stderr.includes("hunter2"));
   }
+});
+
+Deno.test("what says nothing without other settings is named at the start", async () => {
+  const env = { MQTT_USERNAME: "otaflux" };
+  await using otaflux = await Otaflux.start({ args: ["--layout-dir", "/"], env });
+  await otaflux.logged("Settings do not fit together", {
+    reason: "MQTT_USERNAME says nothing without a broker, want --mqtt-url as well",
+  });
+  const { stderr } = await runOtaflux({ args: ["check", "nobody", "--layout-dir", "/"], env });
+  assert.match(stderr, /^otaflux: MQTT_USERNAME says nothing [^\n]+\n$/);
 });
 
 Deno.test("a port that is taken ends with status 1 and one line", async () => {
