@@ -111,7 +111,7 @@ async function readTokens(path: string): Promise<Tokens> {
   try {
     text = await Deno.readTextFile(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = describeError(cause);
     throw new TokenFileError(`cannot read ${JSON.stringify(path)}: ${reason}`);
   }
   const tokens = parse(text, path);

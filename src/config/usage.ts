@@ -4,6 +4,8 @@
  * @module
  */
 
+import { describeError } from "../errors.ts";
+
 /** What is wrong with how the program was called, in one line for whoever called it. */
 export class UsageError extends Error {
   /** Always `UsageError`. */
@@ -37,8 +39,7 @@ export function readFile(
   try {
     return readTextFile(path);
   } catch (error) {
-    const reason = error instanceof Error ? oneLine(error.message) : String(error);
-    throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}: ${reason}`);
+    throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}: ${describeError(error)}`);
   }
 }
 

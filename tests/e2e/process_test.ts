@@ -70,6 +70,24 @@ Deno.test("a port that is taken ends with status 1 and one line", async () => {
   );
 });
 
+Deno.test("a path that no program may use is said to be one, in words of ours", async () => {
+  for (
+    const [args, status] of [
+      [["--cache-dir", "/proc/x"], 1],
+      [["--webhook-secret-file", "/dev/stdin"], 2],
+      [["--device-token-file", "/dev/stdin"], 2],
+    ] as const
+  ) {
+    const { code, stderr } = await runOtaflux({ args: ["--layout-dir", "/", ...args] });
+    assert.equal(code, status);
+    assert.match(
+      stderr,
+      /^otaflux: [^\n]+: OtaFlux uses nothing below \/proc, \/sys, \/dev, want [^\n]+\n$/,
+    );
+    assert.match(stderr, new RegExp(args[0]));
+  }
+});
+
 Deno.test("it listens on IPv6, too", async () => {
   await using otaflux = await Otaflux.start({
     args: ["--layout-dir", "/", "--listen-addr", "[::1]:0"],
