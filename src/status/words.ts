@@ -177,8 +177,8 @@ function brokerAway({ broker }: ProblemFacts): Problem | undefined {
     title: "The MQTT broker is not connected",
     detail: `${counted(broker.pending, "notification")} for it ` +
       `${broker.pending === 1 ? "waits" : "wait"}. Devices that poll are answered as ever.`,
-    reason: undefined,
-    next: "See that the broker runs and accepts the user; the log says why it was lost.",
+    reason: broker.outage?.reason,
+    next: `${broker.outage?.next ?? "See that the broker runs and accepts the user"}.`,
     devices: undefined,
   };
 }

@@ -81,7 +81,12 @@ Deno.test("the page tells of a broker that cannot be reached", async () => {
   await using otaflux = await Otaflux.start({
     args: ["--layout-dir", "/", "--mqtt-url", `mqtt://${hostname}:${port}`],
   });
+  await otaflux.logged("MQTT broker cannot be reached");
   const { problems, broker } = await statusOf(otaflux);
   assert.deepEqual(broker, { isConnected: false, pending: 0 });
-  assert.deepEqual(problems.map(({ code }) => code), ["broker-away"]);
+  const [problem, ...others] = problems;
+  assert.deepEqual(others, []);
+  assert.equal(problem?.code, "broker-away");
+  assert.match(problem?.reason ?? "", /^connect ECONNREFUSED /);
+  assert.match(problem?.next ?? "", /^Nobody listens there: see that the broker runs, and that /);
 });

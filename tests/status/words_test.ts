@@ -118,9 +118,17 @@ for (
   });
 }
 
+Deno.test("problemsOf() tells why a broker is away, and what to try", () => {
+  const outage = { reason: "Not authorized", next: "Give a user" };
+  const { reason, next } = problem({ broker: { isConnected: false, pending: 0, outage } });
+  assert.deepEqual([reason, next], ["Not authorized", "Give a user."]);
+});
+
 Deno.test("problemsOf() tells of a broker that is away, and what waits for it", () => {
-  const { code, detail } = problem({ broker: { isConnected: false, pending: 1 } });
+  const { code, detail, reason, next } = problem({ broker: { isConnected: false, pending: 1 } });
   assert.equal(code, "broker-away");
+  assert.equal(reason, undefined);
+  assert.equal(next, "See that the broker runs and accepts the user.");
   assert.match(detail, /^1 notification for it waits\. /);
 });
 
