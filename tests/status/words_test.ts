@@ -57,6 +57,12 @@ Deno.test("problemsOf() says for how long the registry has been away, and where 
   assert.match(next, /^See that https:\/\/registry\.example\.com runs, /);
 });
 
+Deno.test("problemsOf() says what to try where the network has said what is wrong", () => {
+  const silence = { ...SILENCE, reason: "Registry cannot be reached: Connection refused" };
+  const { next } = problem({ firmware: firmware({ silence }) });
+  assert.match(next, /^Nobody listens there: see that the registry runs, .* are right\.$/);
+});
+
 Deno.test("problemsOf() knows a folder from a registry", () => {
   const { title, next } = problem({
     source: { kind: "layout", name: "/srv/firmware" },
