@@ -56,12 +56,23 @@ export function resolveSource(
     };
   }
   if (layoutDir !== undefined) {
-    if (files.isDirectory(layoutDir)) return { kind: "layout", directory: layoutDir };
+    if (files.isDirectory(layoutDir) && canList(layoutDir, files)) {
+      return { kind: "layout", directory: layoutDir };
+    }
     throw invalid("--layout-dir", layoutDir, "a folder that exists and can be read");
   }
   throw new UsageError(
     "Where firmware comes from is not said, want --registry-url or --layout-dir (see --help)",
   );
+}
+
+function canList(path: string, files: FileAccess): boolean {
+  try {
+    files.listDirectory(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function resolveRegistryUrl(value: string, isInsecure: boolean): URL {

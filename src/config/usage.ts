@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError } from "../errors.ts";
+import { describeReadError } from "../files.ts";
 
 /** What is wrong with how the program was called, in one line for whoever called it. */
 export class UsageError extends Error {
@@ -39,7 +39,8 @@ export function readFile(
   try {
     return readTextFile(path);
   } catch (error) {
-    throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}: ${describeError(error)}`);
+    const reason = describeReadError(error);
+    throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}: ${reason}`);
   }
 }
 

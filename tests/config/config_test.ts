@@ -149,6 +149,7 @@ const VALUES: readonly (readonly [
   ["logFormat", ["json", "text"], (config) => config.logFormat, ["json", "text"]],
 ];
 const files = {
+  "/closed": undefined,
   "/open": "of /open",
   "/sesame": "of /sesame",
   "/ca.pem": PEM,
@@ -333,6 +334,11 @@ for (
       /exclude each other/,
     ],
     ["an unreadable file", [...URL_FLAG, "--registry-password-file=/x"], /"\/x": No such file \(/],
+    [
+      "a file that it may not read",
+      [...URL_FLAG, "--registry-password-file=/closed"],
+      /"\/closed": Permission denied, want it readable by the user that runs OtaFlux$/,
+    ],
     ["a flag without value", ["--registry-url"], /--registry-url <url>/],
     ["an unknown flag", [...URL_FLAG, "--registry-ulr"], /'--registry-ulr'.*--registry-url/],
     ["a word too many", [...URL_FLAG, "serve"], /too many arguments/i],
@@ -385,6 +391,11 @@ Deno.test("readConfig() prints version and help whatever else is given or missin
   assert.equal(read(["--version"]), "otaflux 1.2.3\n");
   assert.equal(read(["--cache-size=0", "--version"]), "otaflux 1.2.3\n");
   assert.equal(read(["--help"], { env: { CACHE_SIZE: "0" } }), read(["--help"]));
+});
+
+Deno.test("readConfig() refuses a folder of layouts that it may not read", () => {
+  const complaint = complaintOf(["--layout-dir", "/closed"], { folders: { "/closed": undefined } });
+  assert.match(complaint, /^--layout-dir: "\/closed" is not valid, .* exists and can be read$/);
 });
 
 Deno.test("readConfig() lets a flag win over the variable of its rival", () => {

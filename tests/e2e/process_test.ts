@@ -66,7 +66,9 @@ Deno.test("a port that is taken ends with status 1 and one line", async () => {
   assert.equal(code, 1);
   assert.match(
     stderr,
-    new RegExp(`^otaflux: Cannot listen on ${address}: [^\n]+; see --listen-addr and [^\n]+\n$`),
+    new RegExp(
+      `^otaflux: Cannot listen on ${address}: [^\n]+; end what listens there, or take another port: see --listen-addr and [^\n]+\n$`,
+    ),
   );
 });
 

@@ -290,7 +290,9 @@ Deno.test("a port that is taken ends with status 1, by https as well", async () 
   assert.equal(code, 1);
   assert.match(
     stderr,
-    new RegExp(`^otaflux: Cannot listen on ${address}: [^\n]+; see --listen-addr and [^\n]+\n$`),
+    new RegExp(
+      `^otaflux: Cannot listen on ${address}: [^\n]+; end what listens [^\n]+ see --listen-addr and [^\n]+\n$`,
+    ),
   );
 });
 
