@@ -67,7 +67,7 @@ const FOREIGN_FLAGS = {
     "--use-signing-config",
   ],
   curl: ["--data-urlencode", "--etag-compare", "--etag-save", "--http1", "--no-alpn"],
-  deno: ["--unstable-net"],
+  deno: ["--ignore-env", "--unstable-net"],
   compile: ["--out", "--target"],
   docker: [
     "--build-arg",
