@@ -129,6 +129,8 @@ function privateKeyOf(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch {
-    throw new CertificateError("The key's file holds no key in PEM without a passphrase");
+    throw new CertificateError(
+      "The key's file holds no key in PEM without a passphrase (openssl pkey -in takes one away)",
+    );
   }
 }
