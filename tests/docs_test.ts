@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import denoJson from "../deno.json" with { type: "json" };
+import { COMMANDS } from "../src/config/commands.ts";
 import { flagOf, type SettingKey, SETTINGS } from "../src/config/settings.ts";
 import { exists, run } from "./helpers/cache.ts";
 import { documents } from "./helpers/documents.ts";
@@ -99,6 +101,23 @@ Deno.test("every flag that a document names is one of ours, or known to be anoth
     }
   }
   assert.deepEqual(unknown, []);
+});
+
+Deno.test("every task and command that a document names is there", async () => {
+  const unknown: string[] = [];
+  let named = 0;
+  for (const [path, text] of await documents()) {
+    for (const [words, task = ""] of text.matchAll(/\bdeno(?:@[\d.]+)? task (?:-q )?(\w+)/g)) {
+      named++;
+      if (!Object.hasOwn(denoJson.tasks, task)) unknown.push(`${path}: ${words}`);
+    }
+    for (const [words, command = ""] of text.matchAll(/[`$] ?otaflux ([a-z]+)/g)) {
+      named++;
+      if (!Object.hasOwn(COMMANDS, command)) unknown.push(`${path}: ${words}`);
+    }
+  }
+  assert.deepEqual(unknown, []);
+  assert.ok(named > 20);
 });
 
 Deno.test("the two checksums in the example of /version.json are the same number", async () => {
