@@ -5,12 +5,13 @@ import { orasArtifact } from "../helpers/artifacts.ts";
 import { run } from "../helpers/cache.ts";
 import { debianTool } from "../helpers/debian.ts";
 import { withFolder } from "../helpers/disk.ts";
+import { DockerRegistry } from "../helpers/docker_registry.ts";
 import { type Block, blocksOf, documents } from "../helpers/documents.ts";
 import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { freePort } from "../helpers/free_port.ts";
 import { TextLineStream } from "../helpers/lines.ts";
-import { Otaflux } from "../helpers/otaflux.ts";
+import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
 import { pushArtifact } from "../helpers/push.ts";
 import { UNPLAYED } from "../helpers/town_programs.ts";
 
@@ -101,6 +102,29 @@ Deno.test("docker-registry with what docs/webhooks.md says tells of a push, and 
     await pushArtifact(target, "1.0.0", orasArtifact(firmwareBytes(1000)));
     await otaflux.logged("Event is carried out", { device: "esp32-garden" });
     assert.ok(!otaflux.records.some(({ message }) => message === "Webhook is refused"));
+  }));
+
+Deno.test("a certificate made as docs/firmware.md says is trusted where it is named", {
+  ignore: "skip" in dockerRegistry,
+}, () =>
+  withFolder(async (folder) => {
+    if ("skip" in dockerRegistry) return;
+    const command = blocks.find(({ text }) => text.startsWith("openssl "))?.text ?? "";
+    const made = await run("bash", {
+      args: ["-e", "-c", command.replaceAll("gateway.lan", "localhost")],
+      cwd: folder,
+    });
+    assert.ok(made.success, made.stderr);
+    const [certificate, key] = [join(folder, "registry.pem"), join(folder, "registry.key")];
+    await using registry = await DockerRegistry.start(dockerRegistry, {
+      auth: false,
+      http: { tls: { certificate, key } },
+    });
+    const url = `https://${registry.host.replace("127.0.0.1", "localhost")}`;
+    const check = async (...args: string[]): Promise<string> =>
+      (await runOtaflux({ args: ["check", "pump", "--registry-url", url, ...args] })).stdout;
+    assert.match(await check(), /UnknownIssuer/);
+    assert.match(await check("--registry-ca-cert-path", certificate), /NAME_UNKNOWN/);
   }));
 
 /** Starts a registry, and waits until it listens. @throws {Error} It ends instead */

@@ -25,6 +25,7 @@ const REAL = {
   mosquitto_sub: "mosquitto-clients",
   mv: "coreutils",
   od: "coreutils",
+  openssl: "openssl",
   rm: "coreutils",
   sh: "dash",
   sha256sum: "coreutils",
