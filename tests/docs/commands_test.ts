@@ -4,17 +4,19 @@ import { join } from "node:path";
 import { type Block, blocksOf, commandsOf, documents, isAsShown } from "../helpers/documents.ts";
 import { run } from "../helpers/cache.ts";
 import { mosquittoTools } from "../helpers/mosquitto.ts";
-import { Town } from "../helpers/town.ts";
-import { realPrograms, UNPLAYED, UNPLAYED_TASKS } from "../helpers/town_programs.ts";
+import { Town } from "../helpers/town/town.ts";
+import { realPrograms, UNPLAYED, UNPLAYED_TASKS } from "../helpers/town/programs.ts";
 
 const real = await realPrograms();
 const mosquitto = await mosquittoTools();
 const ignore = "skip" in real || "skip" in mosquitto;
 
-/** Blocks that are files, in the order of their document, and where a command expects them. */
-const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "docs/firmware.md": { yaml: "clone/config.yml" },
-  "docs/tls.md": { text: "root/etc/otaflux/tokens" },
+type FileOfTown = (folders: Town["folders"]) => string;
+
+/** Blocks that are files: of which kind, and where a command of their document expects them. */
+const FILES: Readonly<Record<string, Readonly<Record<string, FileOfTown>>>> = {
+  "docs/firmware.md": { yaml: ({ clone }) => join(clone, "config.yml") },
+  "docs/tls.md": { text: ({ root }) => join(root, "etc", "otaflux", "tokens") },
 };
 
 const blocks = [...await documents()].flatMap(([document, text]) => blocksOf(document, text));
@@ -32,7 +34,7 @@ function expectedStatus(command: string): number {
 /** A script: what it is called with stands in its first comment, before a colon. */
 async function runScript(town: Town, { text }: Block): Promise<void> {
   const [, name = "", args = ""] = /^# (\S+) (.+):/m.exec(text) ?? [];
-  await Deno.writeTextFile(join(town.clone, name), text);
+  await Deno.writeTextFile(join(town.folders.clone, name), text);
   const { code, stderr } = await town.run(`sh ${name} ${town.translate(args, false)}`);
   assert.equal(code, 0, stderr);
 }
@@ -74,12 +76,9 @@ for (const [document, shown] of shells) {
   Deno.test(`every command in ${document} works as it is written there`, { ignore }, async (t) => {
     if ("skip" in real || "skip" in mosquitto) return;
     await using town = await Town.open({ real, mosquitto });
-    for (const [kind, path] of Object.entries(FILES[document] ?? {})) {
+    for (const [kind, pathIn] of Object.entries(FILES[document] ?? {})) {
       const file = blocks.find((block) => block.document === document && block.kind === kind);
-      await Deno.writeTextFile(
-        join(town.clone, "..", path),
-        town.translate(file?.text ?? "", true),
-      );
+      await Deno.writeTextFile(pathIn(town.folders), town.translate(file?.text ?? "", true));
     }
     for (const block of shown) {
       await t.step(`line ${block.line}`, async () => {

@@ -13,7 +13,7 @@ import { freePort } from "../helpers/free_port.ts";
 import { TextLineStream } from "../helpers/lines.ts";
 import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
 import { pushArtifact } from "../helpers/push.ts";
-import { UNPLAYED } from "../helpers/town_programs.ts";
+import { UNPLAYED } from "../helpers/town/programs.ts";
 
 const dockerRegistry = await debianTool("docker-registry");
 const nginx = await debianTool("nginx");

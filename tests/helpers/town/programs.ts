@@ -5,11 +5,11 @@
  */
 
 import { join } from "node:path";
-import { exists } from "./cache.ts";
-import { type DebianTool, debianTool, type Unavailable } from "./debian.ts";
-import { subjectCommand } from "./subject.ts";
+import { exists } from "../cache.ts";
+import { type DebianTool, debianTool, type Unavailable } from "../debian.ts";
+import { subjectCommand } from "../subject.ts";
 
-const REPOSITORY = join(import.meta.dirname ?? ".", "..", "..");
+const REPOSITORY = join(import.meta.dirname ?? ".", "..", "..", "..");
 
 /** Programs that are what they are, by the package of Debian that has them. */
 const REAL = {
@@ -138,7 +138,7 @@ export async function writePrograms({ bin, calls, real }: ProgramsOptions): Prom
     "oras",
     `exec ${
       oras === undefined
-        ? quoted(Deno.execPath(), ...standIn, join(REPOSITORY, "tests", "helpers", "oras.ts"))
+        ? quoted(Deno.execPath(), ...standIn, join(import.meta.dirname ?? ".", "oras.ts"))
         : quoted(oras)
     } "$@"`,
   );

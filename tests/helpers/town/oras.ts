@@ -7,10 +7,10 @@
  */
 
 import { parseArgs } from "node:util";
-import { orasArtifact } from "./artifacts.ts";
-import { writeLayout } from "./layout.ts";
-import { pushArtifact } from "./push.ts";
-import type { Credentials } from "./registry/auth.ts";
+import { orasArtifact } from "../artifacts.ts";
+import { writeLayout } from "../layout.ts";
+import { pushArtifact } from "../push.ts";
+import type { Credentials } from "../registry/auth.ts";
 
 const { values, positionals } = parseArgs({
   options: {
