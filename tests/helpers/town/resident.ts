@@ -74,8 +74,13 @@ export class Resident {
   }
 
   #kill(): void {
-    // A group of its own goes by the number of its first process.
-    if (!this.#hasEnded) Deno.kill(-this.#process.pid, "SIGTERM");
+    if (this.#hasEnded) return;
+    try {
+      // A group of its own goes by the number of its first process.
+      Deno.kill(-this.#process.pid, "SIGTERM");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error; // It has ended by itself.
+    }
   }
 
   async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>, lines: string[]): Promise<void> {
