@@ -45,6 +45,26 @@ export function readFile(
 }
 
 /**
+ * Reads a password out of a file that a flag names.
+ *
+ * @param flag The flag.
+ * @param path What it names.
+ * @param files Access to it.
+ * @returns The password.
+ * @throws {UsageError} It cannot be read, or holds none.
+ */
+export function readPassword(
+  flag: string,
+  path: string,
+  files: Pick<FileAccess, "readTextFile">,
+): string {
+  // Editors and `echo` end a file with a line break that is not meant.
+  const password = readFile(flag, path, files).replace(/\r?\n$/, "");
+  if (password !== "") return password;
+  throw new UsageError(`${flag}: ${JSON.stringify(path)} is empty, want the password in it`);
+}
+
+/**
  * Says that a value is not what is wanted. What may be a password in it is left out.
  *
  * @param name The flag or variable.

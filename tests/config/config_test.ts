@@ -339,6 +339,11 @@ for (
       [...URL_FLAG, "--registry-password-file=/closed"],
       /"\/closed": Permission denied, want it readable by the user that runs OtaFlux$/,
     ],
+    [
+      "a password's file that is empty",
+      [...URL_FLAG, "--registry-username=u", "--registry-password-file=/empty"],
+      /^--registry-password-file: "\/empty" is empty, want the password in it$/,
+    ],
     ["a flag without value", ["--registry-url"], /--registry-url <url>/],
     ["an unknown flag", [...URL_FLAG, "--registry-ulr"], /'--registry-ulr'.*--registry-url/],
     ["a word too many", [...URL_FLAG, "serve"], /too many arguments/i],
@@ -391,6 +396,13 @@ Deno.test("readConfig() prints version and help whatever else is given or missin
   assert.equal(read(["--version"]), "otaflux 1.2.3\n");
   assert.equal(read(["--cache-size=0", "--version"]), "otaflux 1.2.3\n");
   assert.equal(read(["--help"], { env: { CACHE_SIZE: "0" } }), read(["--help"]));
+});
+
+Deno.test("readConfig() refuses a layout in the place of the folder that holds it", () => {
+  const complaint = complaintOf(["--layout-dir", "/layouts/pump"], {
+    folders: { "/layouts/pump": ["blobs", "index.json", "oci-layout"] },
+  });
+  assert.match(complaint, /it takes the folder that holds layouts, and this is one of them$/);
 });
 
 Deno.test("readConfig() refuses a folder of layouts that it may not read", () => {
