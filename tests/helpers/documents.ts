@@ -54,6 +54,12 @@ export function blocksOf(document: string, markdown: string): Block[] {
   return blocks;
 }
 
+/** All code within the text of a document, each on one line; what is in blocks is not among it. */
+export function spansOf(markdown: string): string[] {
+  const text = markdown.replaceAll(/^ *```[^]*?^ *```$/gm, "");
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code.replaceAll(/\s+/g, " "));
+}
+
 /** The commands of a block of the kind `sh`, or with their outputs of the kind `console`. */
 export function commandsOf({ kind, text }: Pick<Block, "kind" | "text">): Shown[] {
   const lines = text.replaceAll(/ *\\\n */g, " ").trimEnd().split("\n");

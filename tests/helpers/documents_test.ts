@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { blocksOf, commandsOf, isAsShown } from "./documents.ts";
+import { blocksOf, commandsOf, isAsShown, spansOf } from "./documents.ts";
 
 Deno.test("blocksOf() finds blocks of all kinds, indented ones, too, and where they begin", () => {
   const markdown = "# A\n```sh\nls\n```\n- b\n\n  ```ini\n  [A]\n    b\n  ```\n```\nc\n\n```\n";
@@ -8,6 +8,11 @@ Deno.test("blocksOf() finds blocks of all kinds, indented ones, too, and where t
     { document: "a.md", line: 7, kind: "ini", text: "[A]\n  b\n" },
     { document: "a.md", line: 11, kind: "", text: "c\n\n" },
   ]);
+});
+
+Deno.test("spansOf() finds code within text, also where a line ends in it, and none of a block", () => {
+  const markdown = "`a b` and `c\n  d`\n\n```sh\n`e`\n```\n\n- `f`\n\n  ```\n  `g`\n  ```\n";
+  assert.deepEqual(spansOf(markdown), ["a b", "c d", "f"]);
 });
 
 Deno.test("commandsOf() joins lines that go on, and leaves comments out", () => {

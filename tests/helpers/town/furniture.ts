@@ -68,8 +68,10 @@ async function furnishClone({ bin, clone }: Folders): Promise<void> {
 }
 
 async function furnishRoot({ root }: Folders): Promise<void> {
-  for (const path of ["etc/otaflux", "etc/systemd/system", "run/secrets", "usr/local/bin"]) {
-    await Deno.mkdir(join(root, path), { recursive: true });
+  const etc = join(root, "etc", "otaflux");
+  const others = ["etc/bash_completion.d", "etc/systemd/system", "run/secrets", "usr/local/bin"];
+  for (const path of [etc, ...others.map((path) => join(root, path))]) {
+    await Deno.mkdir(path, { recursive: true });
   }
   for (const name of ["registry", "mqtt"]) {
     await Deno.writeTextFile(
@@ -77,7 +79,6 @@ async function furnishRoot({ root }: Folders): Promise<void> {
       `${DOCKER_REGISTRY_USER.password}\n`,
     );
   }
-  const etc = join(root, "etc", "otaflux");
   const { certPath, keyPath } = await makeCertificates(etc);
   await Deno.rename(certPath, join(etc, "fullchain.pem"));
   await Deno.rename(keyPath, join(etc, "privkey.pem"));
@@ -89,7 +90,10 @@ async function furnishRoot({ root }: Folders): Promise<void> {
 async function furnishHome({ home }: Folders, host: string): Promise<void> {
   const { username, password } = DOCKER_REGISTRY_USER;
   const auths = { [host]: { auth: btoa(`${username}:${password}`) } };
-  await Deno.writeTextFile(join(home, "config.json"), JSON.stringify({ auths }));
+  for (const path of [".docker", ".config/fish/completions"]) {
+    await Deno.mkdir(join(home, path), { recursive: true });
+  }
+  await Deno.writeTextFile(join(home, ".docker", "config.json"), JSON.stringify({ auths }));
   // By itself curl is content with a 404.
   await Deno.writeTextFile(join(home, ".curlrc"), "fail\n");
 }

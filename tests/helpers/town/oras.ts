@@ -47,7 +47,7 @@ async function push(name: string): Promise<void> {
 
 /** What `oras login` has written down. */
 async function credentialsFor(host: string): Promise<Credentials | undefined> {
-  const file = `${Deno.env.get("DOCKER_CONFIG")}/config.json`;
+  const file = `${Deno.env.get("HOME")}/.docker/config.json`;
   const { auth } = JSON.parse(await Deno.readTextFile(file)).auths[host] ?? {};
   if (auth === undefined) return undefined;
   const [username = "", password = ""] = atob(auth).split(":");

@@ -29,9 +29,12 @@ const REAL = {
   rm: "coreutils",
   sh: "dash",
   sha256sum: "coreutils",
+  skopeo: "skopeo",
   tail: "coreutils",
+  tee: "coreutils",
   tr: "coreutils",
   wc: "coreutils",
+  wget: "wget",
 } as const;
 
 /** The programs of {@linkcode REAL}, where they are. */
@@ -60,7 +63,7 @@ export interface Unplayed {
 export const UNPLAYED: Readonly<Record<string, Unplayed>> = {
   cosign: {
     reason: "Debian has none; tests/fixtures/cosign/ holds what it makes",
-    flags: { "generate-key-pair": [], sign: ["--key"] },
+    flags: { "generate-key-pair": [], sign: ["--key", "-a"], "trusted-root create": [] },
   },
   docker: {
     reason: "asks a daemon, and brings images from a hosted registry",
@@ -86,7 +89,18 @@ export const UNPLAYED: Readonly<Record<string, Unplayed>> = {
   },
   systemctl: {
     reason: "changes the machine's own services",
-    flags: { "daemon-reload": [], enable: ["--now"], status: [] },
+    flags: {
+      "daemon-reload": [],
+      disable: ["--now"],
+      edit: [],
+      enable: ["--now"],
+      restart: [],
+      status: [],
+    },
+  },
+  "systemd-analyze": {
+    reason: "looks at the machine's own services; tests/deploy/systemd_test.ts runs it with ours",
+    flags: { security: [] },
   },
 };
 
@@ -94,6 +108,9 @@ export const UNPLAYED: Readonly<Record<string, Unplayed>> = {
 export const UNPLAYED_TASKS: Readonly<Record<string, string>> = {
   compile:
     "downloads base runtimes; tests/deploy/compile_test.ts runs it as far as it goes without",
+  fuzz: "takes minutes; tests/fuzz/ runs less of it",
+  generate: "writes into the tree; tests/readme_test.ts compares what it would write",
+  ok: "is what runs this",
   test: "is what runs this",
 };
 
@@ -117,7 +134,7 @@ export async function writePrograms({ bin, calls, real }: ProgramsOptions): Prom
   for (const name of Object.keys(UNPLAYED)) await write(name, note(name));
   const { command, args } = await subjectCommand();
   await write("otaflux", `exec ${quoted(command, ...args)} "$@"`);
-  const tasks = Object.keys(UNPLAYED_TASKS).map((name) => `"task ${name}"`).join("|");
+  const tasks = Object.keys(UNPLAYED_TASKS).map((name) => `"task ${name}"*`).join("|");
   await write(
     "deno",
     `case "$*" in ${tasks}) ${note("deno")}; exit;; esac`,

@@ -8,6 +8,7 @@
  */
 
 import { join } from "node:path";
+import { run } from "../cache.ts";
 import { DOCKER_REGISTRY_USER, DockerRegistry } from "../docker_registry.ts";
 import { freePort } from "../free_port.ts";
 import { Mosquitto, type MosquittoTools } from "../mosquitto.ts";
@@ -17,9 +18,6 @@ import { type RealPrograms, writePrograms } from "./programs.ts";
 import { type Outcome, Resident } from "./resident.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..", "..", "..");
-
-/** What Deno itself wants to know. */
-const PASSED_ON = ["HOME", "DENO_DIR", "XDG_CACHE_HOME", "NPM_CONFIG_REGISTRY"];
 
 /** Programs that stay until they are ended, and a line of what they print once they work. */
 const STAYING: readonly (readonly [command: RegExp, sign: RegExp])[] = [
@@ -31,10 +29,12 @@ const STAYING: readonly (readonly [command: RegExp, sign: RegExp])[] = [
 
 /** What runs in the town, and where. */
 interface Parts {
-  readonly folders: Folders & { readonly calls: string };
+  readonly folders: Folders & { readonly cache: string; readonly calls: string };
   readonly registry: DockerRegistry;
   readonly broker: Mosquitto;
   readonly otaflux: Otaflux;
+  /** Where Deno keeps what it has downloaded. */
+  readonly denoDir: string;
   /** Ends all of it. */
   readonly all: AsyncDisposableStack;
 }
@@ -67,8 +67,8 @@ export class Town implements AsyncDisposable {
     stack.defer(() => Deno.remove(folder, { recursive: true }));
     const named = (name: string): string => join(folder, name);
     const folders = {
-      ...{ bin: named("bin"), calls: named("calls"), clone: named("clone") },
-      ...{ home: named("home"), root: named("root") },
+      ...{ bin: named("bin"), cache: named("cache"), calls: named("calls") },
+      ...{ clone: named("clone"), home: named("home"), root: named("root") },
     };
     for (const path of Object.values(folders)) await Deno.mkdir(path);
     await writePrograms({ ...folders, real });
@@ -79,7 +79,8 @@ export class Town implements AsyncDisposable {
     const otaflux = stack.use(
       await Otaflux.start({
         args: [
-          ...["--registry-url", registry.origin, "--mqtt-url", broker.url],
+          ...["--registry-url", registry.origin, "--cache-dir", folders.cache],
+          ...["--mqtt-url", broker.url],
           ...["--mqtt-topic", "firmware/updates", "--public-url", "https://ota.example.com"],
           ...["--homeassistant-discovery-prefix", "homeassistant"],
         ],
@@ -88,7 +89,9 @@ export class Town implements AsyncDisposable {
     );
     // From now on the broker has the message that a device finds there.
     await (await fetch(`${otaflux.origin}/version?device=esp32-garden`)).body?.cancel();
-    return new Town({ folders, registry, broker, otaflux, all: stack.move() });
+    const { stdout } = await run(Deno.execPath(), { args: ["info", "--json"] });
+    const { denoDir } = JSON.parse(stdout);
+    return new Town({ folders, registry, broker, otaflux, denoDir, all: stack.move() });
   }
 
   /** The folders: to look into them, and to put files there. */
@@ -103,8 +106,7 @@ export class Town implements AsyncDisposable {
    * @param isOwn Whether 127.0.0.1:8080 is an OtaFlux that the document starts itself.
    */
   translate(text: string, isOwn: boolean): string {
-    const { registry, broker, otaflux } = this.#parts;
-    const { root } = this.folders;
+    const { registry, broker, otaflux, folders: { cache, root } } = this.#parts;
     const words: readonly (readonly [RegExp, string])[] = [
       [/https:\/\/registry\.example\.com/g, registry.origin],
       [/registry\.example\.com|localhost:5000/g, localName(registry)],
@@ -117,7 +119,12 @@ export class Town implements AsyncDisposable {
       [/--registry-username robot/g, `--registry-username ${DOCKER_REGISTRY_USER.username}`],
       [/--registry-password secret/g, `--registry-password ${DOCKER_REGISTRY_USER.password}`],
       [/^(deno task start|otaflux) …/g, `$1 --registry-url ${registry.origin}`],
-      [/sha256:…$/g, `sha256:${"0".repeat(64)}`],
+      [/(\S+@)?sha256:…$/g, `pump@sha256:${"0".repeat(64)}`],
+      [/^(oras push .*)…$/g, `$1${localName(registry)}/pump:1.2.3 firmware.bin`],
+      [/^(mosquitto_sub) (?=-t)/g, `$1 -p ${broker.port} `],
+      [/<url>/g, `'${otaflux.origin}/firmware?device=esp32-garden'`],
+      [/<folder>\/<device>:<tag>/g, `${cache}/esp32-garden:v1.1.0`],
+      [/<device>|(?<==)X(?=')/g, "esp32-c3"],
     ];
     return words.reduce((said, [from, to]) => said.replaceAll(from, to), text);
   }
@@ -177,21 +184,17 @@ export class Town implements AsyncDisposable {
   }
 
   #start(command: string, isStaying: boolean): Deno.ChildProcess {
-    const { folders: { bin, clone, home }, registry, otaflux } = this.#parts;
+    const { folders: { bin, clone, home }, registry, otaflux, denoDir } = this.#parts;
     return new Deno.Command(join(bin, "bash"), {
       args: ["-e", "-u", "-o", "pipefail", "-c", command],
       cwd: clone,
       clearEnv: true,
       env: {
-        ...Object.fromEntries(PASSED_ON.flatMap((name) => {
-          const value = Deno.env.get(name);
-          return value === undefined ? [] : [[name, value]];
-        })),
         PATH: bin,
+        HOME: home,
+        DENO_DIR: denoDir,
         NO_COLOR: "1",
         GIT_DIR: join(REPOSITORY, ".git"),
-        DOCKER_CONFIG: home,
-        CURL_HOME: home,
         // "With the flags and variables of the service".
         REGISTRY_URL: registry.origin,
         ...credentialVariables(),
