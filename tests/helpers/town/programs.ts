@@ -12,7 +12,7 @@ import { subjectCommand } from "../subject.ts";
 const REPOSITORY = join(import.meta.dirname ?? ".", "..", "..", "..");
 
 /** Programs that are what they are, by the package of Debian that has them. */
-const REAL = {
+export const REAL = {
   bash: "bash",
   cat: "coreutils",
   cmp: "diffutils",
