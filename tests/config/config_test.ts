@@ -150,6 +150,7 @@ const VALUES: readonly (readonly [
 ];
 const files = {
   "/closed": undefined,
+  "/empty": "\n",
   "/open": "of /open",
   "/sesame": "of /sesame",
   "/ca.pem": PEM,
