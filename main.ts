@@ -51,6 +51,7 @@ async function main(): Promise<void> {
       return;
     }
     case "check":
+      for (const warning of config.warnings) complain(warning);
       Deno.exit(await checkDevice(config, meta.version) ? 0 : EXIT_FAILURE);
       break;
     case "serve":
@@ -61,6 +62,7 @@ async function main(): Promise<void> {
 /** Serves devices until a signal comes. */
 async function run(config: Config): Promise<never> {
   configureLogging({ level: config.logLevel, format: config.logFormat });
+  for (const reason of config.warnings) log.warn("Settings do not fit together", { reason });
   const service = await Service.create(config, { version: meta.version, commit: COMMIT });
   const devices = await listenForDevices(config, service);
   reloadOnHangup(devices, service);
@@ -136,6 +138,10 @@ function isDirectory(path: string): boolean {
 }
 
 function exitWith(status: number, message: string): never {
-  Deno.stderr.writeSync(new TextEncoder().encode(`otaflux: ${message}\n`));
+  complain(message);
   Deno.exit(status);
+}
+
+function complain(message: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`otaflux: ${message}\n`));
 }

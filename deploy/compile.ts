@@ -144,11 +144,23 @@ export async function makeExecutable(
       baseRuntime
         ? `DENORT_BIN is "${baseRuntime}", but there is no such file: set it to the base runtime ` +
           `(denort) of Deno ${Deno.version.deno}`
-        : `Cannot download the base runtime of Deno ${Deno.version.deno} for ${target}: set ` +
-          `DENORT_BIN to its file (denort of the same version and architecture)`,
+        : await explainDownload(target, reason),
     );
   }
   throw new CompileError(`Cannot compile main.ts for ${target}:\n${reason}`);
+}
+
+/** Says why a base runtime could not be downloaded, and how it gets there all the same. */
+async function explainDownload(target: string, reason: string): Promise<string> {
+  // The first of the causes has all that the others have.
+  const [, cause = reason] = /Setting up base binary\.\n *\d+: (.+)/.exec(reason) ?? [];
+  const version = Deno.version.deno;
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
+  return `Cannot download the base runtime of Deno ${version} for ${target}: ${cause}
+Behind a proxy, set HTTPS_PROXY. Without a network, bring denort-${TARGETS[target]}.zip from
+https://github.com/denoland/deno/releases/tag/v${version}, put it as it is into
+${join(denoDir, "dl", "release", `v${version}`)}, and run this again.`;
 }
 
 /** A base runtime of another version compiles without complaint, into something that is not us. */

@@ -95,10 +95,22 @@ export function describeError(error: unknown): string {
   const messages: string[] = [];
   // A cause may point back at its error: ten links tell the story, and end.
   for (let link = error; link !== undefined && messages.length < 10;) {
-    const message = link instanceof Error ? link.message : String(link);
+    const message = link instanceof Error ? messageOf(link) : String(link);
     // Wrapping often repeats the inner message word for word.
     if (!messages.at(-1)?.includes(message)) messages.push(message);
     link = link instanceof Error ? link.cause : undefined;
   }
   return messages.join(": ").replaceAll(/\s*[\r\n]+\s*/g, " ");
+}
+
+/** Where files are that Deno keeps from every program which may not do everything. */
+const SYSTEM_FOLDERS = ["/proc", "/sys", "/dev"];
+
+/** What Deno forbids it explains by a flag of its own, which nobody here can give. */
+function messageOf(error: Error): string {
+  if (!(error instanceof Deno.errors.NotCapable)) return error.message;
+  const [, path = ""] = /"([^"]*)"/.exec(error.message) ?? [];
+  return SYSTEM_FOLDERS.some((folder) => path === folder || path.startsWith(`${folder}/`))
+    ? `OtaFlux uses nothing below ${SYSTEM_FOLDERS.join(", ")}, want a path elsewhere`
+    : error.message.replace(/, run again with .*$/, "");
 }

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { ServiceError } from "./errors.ts";
+import { describeError, ServiceError } from "./errors.ts";
 
 /**
  * A name for a file of a device. A device id holds slashes, and may be longer than a file's name.
@@ -114,6 +114,19 @@ export async function removeIfThere(path: string): Promise<void> {
  */
 export function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+/**
+ * Says why a file of the operator's cannot be read, and what to do where that is not plain.
+ *
+ * @param error What was thrown.
+ * @returns One line without full stop.
+ */
+export function describeReadError(error: unknown): string {
+  const next = error instanceof Deno.errors.PermissionDenied
+    ? ", want it readable by the user that runs OtaFlux"
+    : "";
+  return `${describeError(error)}${next}`;
 }
 
 /**

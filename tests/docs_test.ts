@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import denoJson from "../deno.json" with { type: "json" };
+import { COMMANDS } from "../src/config/commands.ts";
 import { flagOf, type SettingKey, SETTINGS } from "../src/config/settings.ts";
 import { exists, run } from "./helpers/cache.ts";
+import { documents } from "./helpers/documents.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..");
 
@@ -28,16 +31,6 @@ Deno.test("every exported symbol is documented and refers to exported types", as
     );
   assert.deepEqual(complaints, []);
 });
-
-/** README and all that is in docs/, by their paths. */
-async function documents(): Promise<ReadonlyMap<string, string>> {
-  const paths = ["README.md"];
-  for await (const { name } of Deno.readDir(join(REPOSITORY, "docs"))) paths.push(`docs/${name}`);
-  const texts = paths.map(async (path) =>
-    [path, await Deno.readTextFile(join(REPOSITORY, path))] as const
-  );
-  return new Map(await Promise.all(texts));
-}
 
 /** The names that GitHub gives the headings of a document; what is in a block of code is none. */
 function anchorsOf(markdown: string): string[] {
@@ -76,7 +69,7 @@ const FOREIGN_FLAGS = {
     "--use-signing-config",
   ],
   curl: ["--data-urlencode", "--etag-compare", "--etag-save", "--http1", "--no-alpn"],
-  deno: ["--unstable-net"],
+  deno: ["--ignore-env", "--unstable-net"],
   compile: ["--out", "--target"],
   docker: [
     "--build-arg",
@@ -108,6 +101,23 @@ Deno.test("every flag that a document names is one of ours, or known to be anoth
     }
   }
   assert.deepEqual(unknown, []);
+});
+
+Deno.test("every task and command that a document names is there", async () => {
+  const unknown: string[] = [];
+  let named = 0;
+  for (const [path, text] of await documents()) {
+    for (const [words, task = ""] of text.matchAll(/\bdeno(?:@[\d.]+)? task (?:-q )?(\w+)/g)) {
+      named++;
+      if (!Object.hasOwn(denoJson.tasks, task)) unknown.push(`${path}: ${words}`);
+    }
+    for (const [words, command = ""] of text.matchAll(/[`$] ?otaflux ([a-z]+)/g)) {
+      named++;
+      if (!Object.hasOwn(COMMANDS, command)) unknown.push(`${path}: ${words}`);
+    }
+  }
+  assert.deepEqual(unknown, []);
+  assert.ok(named > 20);
 });
 
 Deno.test("the two checksums in the example of /version.json are the same number", async () => {

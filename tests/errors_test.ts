@@ -46,6 +46,18 @@ Deno.test("describeError() tells what led to what, outermost first", async (t) =
       "fetch failed: connection refused",
     ],
     "lines": [new Error("one\r\n  two \n\n three\rfour"), "one two three four"],
+    "a path that Deno keeps to itself": [
+      new Deno.errors.NotCapable(
+        'Requires all access to "/proc/x/y", run again with the --allow-all flag',
+      ),
+      "OtaFlux uses nothing below /proc, /sys, /dev, want a path elsewhere",
+    ],
+    "a path that only sounds like one": [
+      new Deno.errors.NotCapable(
+        'Requires read access to "/processes", run again with the --x flag',
+      ),
+      'Requires read access to "/processes"',
+    ],
     "no error at all": ["oops", "oops"],
     "null": [null, "null"],
     "nothing": [undefined, ""],

@@ -1,9 +1,25 @@
 import assert from "node:assert/strict";
 import { isServiceError, ServiceError } from "../src/errors.ts";
-import { fileNameOf, isMissing, removeIfThere, storing, writeWhole } from "../src/files.ts";
+import {
+  describeReadError,
+  fileNameOf,
+  isMissing,
+  removeIfThere,
+  storing,
+  writeWhole,
+} from "../src/files.ts";
 import { filesOf, withFolder } from "./helpers/disk.ts";
 import { cannotMount, mountSmallDisk } from "./helpers/small_disk.ts";
 import { firmwareBytes } from "./helpers/firmware_bytes.ts";
+
+Deno.test("describeReadError() says what to do about a file that may not be read", () => {
+  const forbidden = new Deno.errors.PermissionDenied("Permission denied (os error 13)");
+  assert.equal(
+    describeReadError(forbidden),
+    "Permission denied (os error 13), want it readable by the user that runs OtaFlux",
+  );
+  assert.equal(describeReadError(new Deno.errors.NotFound("No such file")), "No such file");
+});
 
 Deno.test("writeWhole() replaces a file, and leaves no draft", () =>
   withFolder(async (folder) => {

@@ -16,3 +16,14 @@ Deno.test("README is short", async () => {
   const readme = await Deno.readTextFile(join(REPOSITORY, "README.md"));
   assert.ok(readme.split("\n").length < 200);
 });
+
+Deno.test("README, the image and CI name one version of Deno", async () => {
+  const versions = new Set<string>();
+  for (const path of ["README.md", "Dockerfile", ".ci/run"]) {
+    const text = await Deno.readTextFile(join(REPOSITORY, path));
+    const named = [...text.matchAll(/\bdeno(?:@|:|\]\(\S+\) )(\d+\.\d+\.\d+)/gi)];
+    assert.ok(named.length > 0, path);
+    for (const [, version = ""] of named) versions.add(version);
+  }
+  assert.equal(versions.size, 1, [...versions].join(", "));
+});

@@ -8,6 +8,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { describeError } from "../errors.ts";
+import { describeReadError } from "../files.ts";
 import { logger } from "../log.ts";
 
 const log = logger("api");
@@ -111,7 +112,7 @@ async function readTokens(path: string): Promise<Tokens> {
   try {
     text = await Deno.readTextFile(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = describeReadError(cause);
     throw new TokenFileError(`cannot read ${JSON.stringify(path)}: ${reason}`);
   }
   const tokens = parse(text, path);

@@ -5,6 +5,7 @@
  */
 
 import { describeError, type ErrorCode, type ServiceError } from "../errors.ts";
+import { adviseNetwork, SILENCE_ADVICE } from "../network_advice.ts";
 
 /** What is known of where firmware is looked for. */
 export interface Place {
@@ -28,39 +29,6 @@ export interface Progress {
 
 type Advice = (error: ServiceError, place: Place, progress: Progress) => string;
 
-/** What a network failure says, in the words of the runtime, and what it means. */
-const NETWORK: readonly (readonly [words: RegExp, advice: string])[] = [
-  [
-    /InvalidContentType|corrupt message|record overflow|wrong version number/i,
-    "Something answers there, but does not speak TLS: if the registry speaks http, begin " +
-    "--registry-url with http:// or give --registry-insecure",
-  ],
-  [
-    // What `openssl req -x509` makes, if it is not told otherwise.
-    /CaUsedAsEndEntity/,
-    "The registry's certificate is one of an authority, which must not be a server's: make it with " +
-    "-addext basicConstraints=critical,CA:FALSE, and name it with --registry-ca-cert-path",
-  ],
-  [
-    /certificate|UnknownIssuer|NotValidForName/i,
-    "The registry's certificate is not trusted: name the authority that signed it with " +
-    "--registry-ca-cert-path, and use the name that the certificate is for",
-  ],
-  [
-    /dns|lookup|resolve/i,
-    "This machine does not know the registry's name: look for a typing error in --registry-url, and " +
-    "at the DNS server of this machine",
-  ],
-  [
-    /refused/i,
-    "Nobody listens there: does the registry run, and are host and port of --registry-url right?",
-  ],
-  [
-    /answered (?:408|429|5\d\d)/,
-    "The registry is overloaded or fails: look at its log, and try again later",
-  ],
-];
-
 /** Only the codes that a check can end with; in what cannot be told, the manual is the advice. */
 const ADVICE: Partial<Readonly<Record<ErrorCode, Advice>>> = {
   "device-invalid": () =>
@@ -74,14 +42,10 @@ const ADVICE: Partial<Readonly<Record<ErrorCode, Advice>>> = {
     `Sign the firmware that the version names, by its digest: cosign sign --key cosign.key ` +
     `REGISTRY/${repository}@sha256:…, and look whether --cosign-pub-key-path is the key's other ` +
     "half; docs/signing.md says which signatures count",
-  "source-unavailable": (error) => {
-    const reason = describeError(error);
-    return NETWORK.find(([words]) => words.test(reason))?.[1] ??
-      "Look at --registry-url, and whether a firewall or a proxy lies between";
-  },
-  "source-timeout": () =>
-    "Something takes the connection and does not answer: look for a firewall or a proxy between, " +
-    "and at host and port of --registry-url; a slow registry gets more time by --registry-timeout",
+  "source-unavailable": (error) =>
+    adviseNetwork(describeError(error)) ??
+      "Look at --registry-url, and whether a firewall or a proxy lies between",
+  "source-timeout": () => SILENCE_ADVICE,
   "source-refused": (_error, { repository, hasCredentials }) =>
     hasCredentials
       ? `Are --registry-username and its password right, and may this user pull from ` +
@@ -117,14 +81,23 @@ function adviseUnknown(_error: ServiceError, place: Place, progress: Progress): 
     if (kind === "registry" && /\/v2\/?$/.test(name)) {
       return "Take /v2 away from the end of --registry-url: it is added to each request";
     }
-    return `There is no repository ${repository}: are the device's id and --repository-prefix ` +
-      `right? If nothing was pushed yet: ${push}`;
+    const [what, more] = kind === "layout"
+      ? [`folder ${name}/${repository}`, "Is --layout-dir the folder above those of devices? "]
+      : [`repository ${repository}`, pathAdvice(name)];
+    return `There is no ${what}: are the device's id and --repository-prefix right? ${more}` +
+      `If nothing was pushed yet: ${push}`;
   }
   if (progress.tags.length === 0) return `The repository is empty, push a firmware: ${push}`;
   if (!progress.hasChosen) {
     return `No tag is a semantic version such as 1.2.3 or v1.2.3: push under one: ${push}`;
   }
   return `The tags that are versions have lost their manifests: push again: ${push}`;
+}
+
+/** A registry may have a path, but more often a repository has slipped into its address. */
+function pathAdvice(registry: string): string {
+  const { pathname } = new URL(registry);
+  return pathname === "/" ? "" : `Is ${pathname} the registry's own, or part of a name? `;
 }
 
 function adviseArtifact(error: ServiceError, { repository }: Place): string {

@@ -8,6 +8,7 @@
 import { Argument, Command, CommanderError, type Help, Option } from "commander";
 import { COMMANDS } from "./commands.ts";
 import { completions, isShell, SHELLS } from "./completions.ts";
+import type { Given, GivenSettings } from "./misfits.ts";
 import {
   flagOf,
   type Setting,
@@ -41,11 +42,9 @@ export type Call =
   };
 
 /** What was asked for. */
-export interface Arguments {
-  /** What is to be done. */
+export interface Arguments extends Given {
+  /** What is to be done; each command takes the flags of the service. */
   readonly call: Call;
-  /** All settings: each command takes the flags of the service. */
-  readonly values: SettingValues;
 }
 
 /**
@@ -58,7 +57,8 @@ export interface Arguments {
 export function readArguments(input: ArgumentsInput): Arguments | string {
   const given = readCall(input);
   if (typeof given === "string") return given;
-  return { call: given.call, values: readValues(given.flags, input.env) };
+  const { call, flags } = given;
+  return { call, values: readValues(flags, input.env), given: givenOf(flags, input.env) };
 }
 
 /** The flags that were given, as they were written. */
@@ -171,6 +171,15 @@ const RIVALS: Partial<Record<SettingKey, SettingKey>> = {
   mqttPassword: "mqttPasswordFile",
   mqttPasswordFile: "mqttPassword",
 };
+
+function givenOf(flags: GivenFlags, env: ArgumentsInput["env"]): GivenSettings {
+  const given = new Map<SettingKey, "flag" | "variable">();
+  for (const [key] of settings()) {
+    if (flags[key] !== undefined) given.set(key, "flag");
+    else if (env(variableOf(key))) given.set(key, "variable");
+  }
+  return given;
+}
 
 function readValues(given: GivenFlags, env: ArgumentsInput["env"]): SettingValues {
   const values = settings().map(([key, setting]) => {

@@ -11,6 +11,7 @@ import type { Selection } from "../selection.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
 import { type EdgeConfig, resolveEdge } from "./edge.ts";
 import { type CosignConfig, resolveCosign } from "./cosign.ts";
+import { findMisfits, type Given } from "./misfits.ts";
 import { type MqttConfig, resolveMqtt } from "./mqtt.ts";
 import { resolveSelection } from "./selection.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
@@ -67,6 +68,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** How a record looks. */
   readonly logFormat: LogFormat;
+  /** What was given and says nothing, a sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /** What `otaflux healthcheck` wants to know. */
@@ -80,9 +83,11 @@ export interface HealthcheckConfig {
 }
 
 /** What `otaflux check` wants to know: as much of the service's as decides what is served. */
-export interface CheckConfig
-  extends
-    Pick<Config, "source" | "repositoryPrefix" | "maxFirmwareBytes" | "cosign" | "selection"> {
+export interface CheckConfig extends
+  Pick<
+    Config,
+    "source" | "repositoryPrefix" | "maxFirmwareBytes" | "cosign" | "selection" | "warnings"
+  > {
   /** Tells it from what other commands want to know. */
   readonly command: "check";
   /** The device that is looked at. */
@@ -108,14 +113,14 @@ export function readConfig(
   const { call, values } = given;
   switch (call.command) {
     case "serve":
-      return resolve(values, input);
+      return resolve(given, input);
     case "healthcheck":
       return { ...call, listen: values.listenAddr, isTls: values.tlsCertPath !== undefined };
     case "check": {
       // All of it: what would hinder the service from starting is found, too.
-      const config = resolve(values, input);
-      const { source, repositoryPrefix, maxFirmwareBytes, cosign, selection } = config;
-      return { ...call, source, repositoryPrefix, maxFirmwareBytes, cosign, selection };
+      const config = resolve(given, input);
+      const { source, repositoryPrefix, maxFirmwareBytes, cosign, selection, warnings } = config;
+      return { ...call, source, repositoryPrefix, maxFirmwareBytes, cosign, selection, warnings };
     }
   }
 }
@@ -126,7 +131,7 @@ const DISK_CACHE_BYTES = 1024 ** 3;
 /** and in its memory for one of the largest size. */
 const MEMORY_CACHE_BYTES = 256 * 1024 ** 2;
 
-function resolve(values: SettingValues, input: ConfigInput): Config {
+function resolve({ values, given }: Given, input: ConfigInput): Config {
   const [fromSystemd] = input.env(SYSTEMD_CACHE_VARIABLE)?.split(":") ?? [];
   const cacheDirectory = values.cacheDir ?? (fromSystemd || undefined);
   return {
@@ -154,6 +159,7 @@ function resolve(values: SettingValues, input: ConfigInput): Config {
     mqtt: resolveMqtt(values, input),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
+    warnings: findMisfits({ values, given }),
   };
 }
 

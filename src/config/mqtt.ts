@@ -6,7 +6,7 @@
 
 import { readCertificates, readPrivateKey } from "./certificates.ts";
 import type { SettingValues } from "./settings.ts";
-import { type FileAccess, readFile, UsageError } from "./usage.ts";
+import { type FileAccess, readPassword, UsageError } from "./usage.ts";
 
 /** Where the broker is, and what is published there. */
 export interface MqttConfig {
@@ -104,8 +104,7 @@ function resolveCredentials(values: SettingValues, files: FileAccess): MqttConfi
   }
   const password = file === undefined
     ? mqttPassword ?? ""
-    // Editors and `echo` end a file with a line break that is not meant.
-    : readFile("--mqtt-password-file", file, files).replace(/\r?\n$/, "");
+    : readPassword("--mqtt-password-file", file, files);
   if (username !== "") return { username, password };
   if (password === "") return undefined;
   // MQTT 3.1.1, 3.1.2.9: no password without a user name.

@@ -6,7 +6,7 @@
 
 import { readCertificates } from "./certificates.ts";
 import type { SettingValues } from "./settings.ts";
-import { type FileAccess, invalid, readFile, UsageError } from "./usage.ts";
+import { type FileAccess, invalid, readPassword, UsageError } from "./usage.ts";
 
 /** Firmware comes from a registry. */
 export interface RegistryConfig {
@@ -56,12 +56,34 @@ export function resolveSource(
     };
   }
   if (layoutDir !== undefined) {
-    if (files.isDirectory(layoutDir)) return { kind: "layout", directory: layoutDir };
-    throw invalid("--layout-dir", layoutDir, "a folder that exists and can be read");
+    return { kind: "layout", directory: checkLayouts(layoutDir, files) };
   }
   throw new UsageError(
     "Where firmware comes from is not said, want --registry-url or --layout-dir (see --help)",
   );
+}
+
+function checkLayouts(directory: string, files: FileAccess): string {
+  const names = files.isDirectory(directory) ? listFolder(directory, files) : undefined;
+  if (names === undefined) {
+    throw invalid("--layout-dir", directory, "a folder that exists and can be read");
+  }
+  if (["oci-layout", "index.json"].every((name) => names.includes(name))) {
+    throw invalid(
+      "--layout-dir",
+      directory,
+      "the folder that holds layouts, and this is one of them",
+    );
+  }
+  return directory;
+}
+
+function listFolder(path: string, files: FileAccess): readonly string[] | undefined {
+  try {
+    return files.listDirectory(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function resolveRegistryUrl(value: string, isInsecure: boolean): URL {
@@ -86,8 +108,7 @@ function resolveCredentials(
   }
   const password = file === undefined
     ? values.registryPassword ?? ""
-    // Editors and `echo` end a file with a line break that is not meant.
-    : readFile("--registry-password-file", file, files).replace(/\r?\n$/, "");
+    : readPassword("--registry-password-file", file, files);
   return registryUsername === "" && password === ""
     ? undefined
     : { username: registryUsername, password };

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { describeReadError } from "../files.ts";
+
 /** What is wrong with how the program was called, in one line for whoever called it. */
 export class UsageError extends Error {
   /** Always `UsageError`. */
@@ -37,9 +39,29 @@ export function readFile(
   try {
     return readTextFile(path);
   } catch (error) {
-    const reason = error instanceof Error ? oneLine(error.message) : String(error);
+    const reason = describeReadError(error);
     throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}: ${reason}`);
   }
+}
+
+/**
+ * Reads a password out of a file that a flag names.
+ *
+ * @param flag The flag.
+ * @param path What it names.
+ * @param files Access to it.
+ * @returns The password.
+ * @throws {UsageError} It cannot be read, or holds none.
+ */
+export function readPassword(
+  flag: string,
+  path: string,
+  files: Pick<FileAccess, "readTextFile">,
+): string {
+  // Editors and `echo` end a file with a line break that is not meant.
+  const password = readFile(flag, path, files).replace(/\r?\n$/, "");
+  if (password !== "") return password;
+  throw new UsageError(`${flag}: ${JSON.stringify(path)} is empty, want the password in it`);
 }
 
 /**

@@ -31,6 +31,8 @@ export interface VerificationKey {
   verify(data: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
+const WANTED_FILE = "want one key as cosign generate-key-pair writes it (cosign.pub)";
+
 const PUBLIC_KEY = /^\s*-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----\s*$/;
 
 /**
@@ -46,7 +48,12 @@ export function readPublicKey(pem: string, name: string): VerificationKey {
     throw new UnusableKey("is a private key, want the public one (cosign public-key)");
   }
   // `createPublicKey` would take private keys and certificates, too.
-  if (!PUBLIC_KEY.test(pem)) throw new UnusableKey("is no public key in PEM");
+  if (/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/.test(pem)) {
+    throw new UnusableKey(
+      "is a certificate, want a public key; for certificates see --cosign-certificate-identity",
+    );
+  }
+  if (!PUBLIC_KEY.test(pem)) throw new UnusableKey(`is no public key in PEM, ${WANTED_FILE}`);
   const key = parse(pem);
   const verifyOne = verifierOf(key);
   return {
@@ -66,7 +73,7 @@ function parse(pem: string): KeyObject {
   try {
     return createPublicKey(pem);
   } catch {
-    throw new UnusableKey("is no public key that can be read");
+    throw new UnusableKey(`is no public key that can be read, ${WANTED_FILE}`);
   }
 }
 

@@ -7,6 +7,7 @@
 import pLimit, { type LimitFunction } from "p-limit";
 import { describeError, type ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { adviseNetwork } from "../network_advice.ts";
 import { CircuitBreaker, type Silence } from "./breaker.ts";
 import type { FirmwareObserver, FirmwareSource } from "./firmware.ts";
 
@@ -104,6 +105,10 @@ export class SourceGate {
   #sourceChanged(isUp: boolean, failure: ServiceError | undefined): void {
     this.#observer.sourceUp(isUp);
     if (isUp) log.info("Registry answers again");
-    else log.warn("Registry does not answer", { reason: describeError(failure) });
+    else {
+      const reason = describeError(failure);
+      const next = adviseNetwork(reason);
+      log.warn("Registry does not answer", { reason, ...(next !== undefined && { next }) });
+    }
   }
 }

@@ -9,6 +9,7 @@ import clientModule from "mqtt/lib/client";
 import { backoffMs, type PauseBounds } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { adviseBroker } from "./advice.ts";
 import type { Done, MqttClient } from "./mqtt_client.d.ts";
 import { OFFLINE } from "./presence.ts";
 import { type BrokerAddress, type BrokerTls, openStream } from "./stream.ts";
@@ -76,8 +77,18 @@ export interface BrokerListener {
   received(message: IncomingMessage): void;
 }
 
+/** Why there is no connection. */
+export interface BrokerOutage {
+  /** What happened last, in one line; never a secret. */
+  readonly reason: string;
+  /** What to try next, without full stop. */
+  readonly next: string;
+}
+
 /** What the notifier needs of a connection. */
 export interface Broker {
+  /** Why there is no connection; undefined while there is one, and before the first attempt ends. */
+  readonly outage: BrokerOutage | undefined;
   /** Connects, and goes on doing so. */
   start(listener: BrokerListener): void;
   /** Says goodbye and does not come back. */
@@ -122,7 +133,7 @@ export class MqttBroker implements Broker {
   readonly #closing = new AbortController();
   #level: ProtocolLevel;
   #client: MqttClient | undefined;
-  #isOut = false;
+  #outage: BrokerOutage | undefined;
   #running: Promise<void> = Promise.resolve();
 
   /**
@@ -134,6 +145,11 @@ export class MqttBroker implements Broker {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#level = options.protocol;
+  }
+
+  /** Why there is no connection; undefined while there is one, and before the first attempt ends. */
+  get outage(): BrokerOutage | undefined {
+    return this.#outage;
   }
 
   /**
@@ -175,9 +191,10 @@ export class MqttBroker implements Broker {
 
   /** Once per outage, not at each attempt. */
   #say(reason: string): void {
-    if (this.#isOut) log.debug("MQTT broker still cannot be reached", { reason });
-    else log.warn("MQTT broker cannot be reached", { reason });
-    this.#isOut = true;
+    const outage = { reason, next: adviseBroker(reason) };
+    if (this.#outage === undefined) log.warn("MQTT broker cannot be reached", outage);
+    else log.debug("MQTT broker still cannot be reached", { reason });
+    this.#outage = outage;
   }
 
   /** One connection, from the attempt to the end. */
@@ -205,7 +222,7 @@ export class MqttBroker implements Broker {
         this.#client = client;
         client.on("connect", ({ properties }) => {
           connectedAtMs = this.#now();
-          this.#isOut = false;
+          this.#outage = undefined;
           log.info("MQTT broker is connected", { protocol: level === 5 ? "5" : "3.1.1" });
           listener.connected(
             sessionOf(client, Math.min(IN_FLIGHT, properties?.receiveMaximum ?? IN_FLIGHT)),

@@ -7,7 +7,7 @@
 import { describeError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { Announced } from "./announced.ts";
-import type { Broker, BrokerSession, IncomingMessage } from "./broker.ts";
+import type { Broker, BrokerOutage, BrokerSession, IncomingMessage } from "./broker.ts";
 import { Deliveries, type DeliveryObserver } from "./deliveries.ts";
 import { HomeAssistant } from "./home_assistant.ts";
 import { type AnnouncedFirmware, isSame, parseMessage } from "./message.ts";
@@ -54,6 +54,16 @@ export interface MqttNotifierOptions {
   readonly now?: () => number;
   /** Waits, until it is told to stop. @default a timer */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** How things stand with the broker. */
+export interface NotifierState {
+  /** Whether it is connected. */
+  readonly isConnected: boolean;
+  /** How many devices' notifications wait for it. */
+  readonly pending: number;
+  /** Why it is not connected, as far as is known. */
+  readonly outage: BrokerOutage | undefined;
 }
 
 /** How much is known of a firmware that is announced. */
@@ -119,9 +129,10 @@ export class MqttNotifier {
     return notifier;
   }
 
-  /** Whether the broker is connected, and how many notifications wait for it. */
-  get state(): { readonly isConnected: boolean; readonly pending: number } {
-    return { isConnected: this.#session !== undefined, pending: this.#outbox.size };
+  /** Whether the broker is connected, why not, and how many notifications wait for it. */
+  get state(): NotifierState {
+    const { outage } = this.#options.broker;
+    return { isConnected: this.#session !== undefined, pending: this.#outbox.size, outage };
   }
 
   /**

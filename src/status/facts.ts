@@ -64,6 +64,8 @@ export interface BrokerFacts {
   readonly isConnected: boolean;
   /** How many devices' notifications wait for it. */
   readonly pending: number;
+  /** Why it is not connected, and what to try, without full stop. @default nobody knows yet */
+  readonly outage?: { readonly reason: string; readonly next: string } | undefined;
 }
 
 /** Where the page's facts come from. */

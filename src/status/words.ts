@@ -4,6 +4,7 @@
  * @module
  */
 
+import { adviseNetwork } from "../network_advice.ts";
 import { bytesInWords, counted, durationInWords } from "./amounts.ts";
 import type { BrokerFacts, FailureFacts, FirmwareFacts, StatusPorts } from "./facts.ts";
 import type { FailingDevices } from "./selection.ts";
@@ -135,11 +136,15 @@ function sourceAway({ source, firmware: { silence } }: ProblemFacts): Problem | 
       "on being served it; others are told to come back.",
     reason: silence.reason,
     next: isRegistry
-      ? `See that ${source.name} runs, and that this machine reaches it: its network, its name ` +
-        "in DNS, a firewall, a certificate."
+      ? `${adviseNetwork(silence.reason) ?? seeThatItRuns(source.name)}.`
       : `See that ${source.name} is mounted, and that OtaFlux may read it.`,
     devices: undefined,
   };
+}
+
+function seeThatItRuns(registry: string): string {
+  return `See that ${registry} runs, and that this machine reaches it: its network, its name in ` +
+    "DNS, a firewall, a certificate";
 }
 
 function checksFail(
@@ -177,8 +182,8 @@ function brokerAway({ broker }: ProblemFacts): Problem | undefined {
     title: "The MQTT broker is not connected",
     detail: `${counted(broker.pending, "notification")} for it ` +
       `${broker.pending === 1 ? "waits" : "wait"}. Devices that poll are answered as ever.`,
-    reason: undefined,
-    next: "See that the broker runs and accepts the user; the log says why it was lost.",
+    reason: broker.outage?.reason,
+    next: `${broker.outage?.next ?? "See that the broker runs and accepts the user"}.`,
     devices: undefined,
   };
 }

@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { describeError } from "../errors.ts";
+import { describeReadError } from "../files.ts";
 
 /** Where a certificate and its key are. */
 export interface CertificatePaths {
@@ -108,7 +109,7 @@ async function read(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    throw new CertificateError(`Cannot read ${JSON.stringify(path)}: ${describeError(cause)}`);
+    throw new CertificateError(`Cannot read ${JSON.stringify(path)}: ${describeReadError(cause)}`);
   }
 }
 
@@ -128,6 +129,8 @@ function privateKeyOf(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch {
-    throw new CertificateError("The key's file holds no key in PEM without a passphrase");
+    throw new CertificateError(
+      "The key's file holds no key in PEM without a passphrase (openssl pkey -in takes one away)",
+    );
   }
 }

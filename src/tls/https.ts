@@ -17,6 +17,9 @@ import { TlsServer, type TlsServerOptions } from "./server.ts";
 
 const log = logger("tls");
 
+/** A gateway without a battery begins in the past at each start. */
+const CLOCK_FIRST = "look at this machine's clock (date), then have the certificate renewed";
+
 /** Options of {@linkcode HttpsServer.start}. */
 export interface HttpsServerOptions extends Omit<TlsServerOptions, "pair"> {
   /** The files of certificate and key. */
@@ -46,7 +49,9 @@ export class HttpsServer {
     const pair = await readPair(paths);
     checkPair(pair);
     const reason = datesComplaint(pair, Date.now());
-    if (reason !== undefined) log.warn("Certificate is used all the same", { reason });
+    if (reason !== undefined) {
+      log.warn("Certificate is used all the same", { reason, next: CLOCK_FIRST });
+    }
     const server = new TlsServer({ ...options, pair });
     const reloader = new CertificateReloader({ paths, pair, use: (pair) => server.use(pair) });
     reloader.start();

@@ -84,6 +84,16 @@ function onError(error: unknown): Response {
 
 function cannotListen({ hostname, port }: ListenAddress, error: unknown): CannotStart {
   const address = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-  const next = "see --listen-addr and --metrics-listen-addr";
+  const next = `${adviseListening(error)}see --listen-addr and --metrics-listen-addr`;
   return new CannotStart(`Cannot listen on ${address}: ${describeError(error)}; ${next}`);
+}
+
+function adviseListening(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) {
+    return "end what listens there, or take another port: ";
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "ports below 1024 want a privilege (docs/deployment.md), or take another: ";
+  }
+  return error instanceof Deno.errors.AddrNotAvailable ? "this machine has no such address: " : "";
 }

@@ -48,7 +48,10 @@ export async function createStore(
     const defaultSelection = formatSelection(selection);
     return await DiskStore.open({ directory, defaultSelection, ...options });
   } catch (error) {
-    throw new CannotStart(`${describeError(error)}; see --cache-dir`);
+    const isForbidden = error instanceof Error &&
+      error.cause instanceof Deno.errors.PermissionDenied;
+    const next = isForbidden ? "let the user that runs OtaFlux write there: " : "";
+    throw new CannotStart(`${describeError(error)}; ${next}see --cache-dir`);
   }
 }
 

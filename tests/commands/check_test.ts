@@ -175,6 +175,22 @@ const FAILURES: readonly (readonly [
   world?: World,
 ])[] = [
   ["no repository", () => {}, /^There is no repository factory\/esp32: .*oras push registry\.ex/],
+  [
+    "a folder too deep",
+    () => {},
+    /^There is no folder \/lay\/factory\/esp32: .* folder above those/,
+    {
+      place: { kind: "layout", name: "/lay" },
+    },
+  ],
+  [
+    "a name in the address",
+    () => {},
+    /Is \/factory\/esp32 the registry's own, or part of a name\?/,
+    {
+      place: { name: "https://registry.example/factory/esp32" },
+    },
+  ],
   ["a folder without a layout", () => {}, /oras push --oci-layout \/lay\/factory\/esp32:1\.0\.0 /, {
     place: { kind: "layout", name: "/lay" },
   }],
@@ -234,6 +250,14 @@ const SILENCES: readonly (readonly [ErrorCode, cause: string, advice: RegExp])[]
   ],
   ["source-unavailable", "dns error: failed to lookup address information", /registry's name/],
   ["source-unavailable", "invalid peer certificate: UnknownIssuer", /--registry-ca-cert-path/],
+  ["source-unavailable", "invalid peer certificate: Expired", /look at the clock first/],
+  ["source-unavailable", "invalid peer certificate: NotValidYet", /look at the clock first/],
+  [
+    "source-unavailable",
+    "invalid peer certificate: certificate expired: ver",
+    /at the clock first/,
+  ],
+  ["source-unavailable", 'certificate: certificate not valid for name "a"', /is for another name/],
   ["source-unavailable", "invalid peer certificate: Other(CaUsedAsEndEntity)", /CA:FALSE/],
   ["source-unavailable", "registry answered 503", /overloaded or fails/],
   ["source-unavailable", "network unreachable", /firewall or a proxy/],

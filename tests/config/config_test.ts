@@ -70,6 +70,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
     mqtt: undefined,
     logLevel: "info",
     logFormat: "text",
+    warnings: [],
   });
 });
 
@@ -148,6 +149,8 @@ const VALUES: readonly (readonly [
   ["logFormat", ["json", "text"], (config) => config.logFormat, ["json", "text"]],
 ];
 const files = {
+  "/closed": undefined,
+  "/empty": "\n",
   "/open": "of /open",
   "/sesame": "of /sesame",
   "/ca.pem": PEM,
@@ -332,6 +335,16 @@ for (
       /exclude each other/,
     ],
     ["an unreadable file", [...URL_FLAG, "--registry-password-file=/x"], /"\/x": No such file \(/],
+    [
+      "a file that it may not read",
+      [...URL_FLAG, "--registry-password-file=/closed"],
+      /"\/closed": Permission denied, want it readable by the user that runs OtaFlux$/,
+    ],
+    [
+      "a password's file that is empty",
+      [...URL_FLAG, "--registry-username=u", "--registry-password-file=/empty"],
+      /^--registry-password-file: "\/empty" is empty, want the password in it$/,
+    ],
     ["a flag without value", ["--registry-url"], /--registry-url <url>/],
     ["an unknown flag", [...URL_FLAG, "--registry-ulr"], /'--registry-ulr'.*--registry-url/],
     ["a word too many", [...URL_FLAG, "serve"], /too many arguments/i],
@@ -384,6 +397,18 @@ Deno.test("readConfig() prints version and help whatever else is given or missin
   assert.equal(read(["--version"]), "otaflux 1.2.3\n");
   assert.equal(read(["--cache-size=0", "--version"]), "otaflux 1.2.3\n");
   assert.equal(read(["--help"], { env: { CACHE_SIZE: "0" } }), read(["--help"]));
+});
+
+Deno.test("readConfig() refuses a layout in the place of the folder that holds it", () => {
+  const complaint = complaintOf(["--layout-dir", "/layouts/pump"], {
+    folders: { "/layouts/pump": ["blobs", "index.json", "oci-layout"] },
+  });
+  assert.match(complaint, /it takes the folder that holds layouts, and this is one of them$/);
+});
+
+Deno.test("readConfig() refuses a folder of layouts that it may not read", () => {
+  const complaint = complaintOf(["--layout-dir", "/closed"], { folders: { "/closed": undefined } });
+  assert.match(complaint, /^--layout-dir: "\/closed" is not valid, .* exists and can be read$/);
 });
 
 Deno.test("readConfig() lets a flag win over the variable of its rival", () => {

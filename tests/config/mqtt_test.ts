@@ -45,13 +45,8 @@ function complaintOf(args: readonly string[], env: Readonly<Record<string, strin
 }
 
 Deno.test("readConfig() has no broker without an address, whatever else is said", () => {
-  const args = [
-    "--mqtt-topic=a",
-    "--mqtt-username=b",
-    "--mqtt-password=c",
-    "--public-url=http://d",
-  ];
-  assert.equal(read(args).mqtt, undefined);
+  const args = ["--mqtt-topic=a", "--mqtt-username=b", "--mqtt-password=c"];
+  assert.equal(read(args, { PUBLIC_URL: "http://d" }).mqtt, undefined);
 });
 
 Deno.test("readConfig() has defaults for all but the broker's address", () => {

@@ -44,6 +44,38 @@ Deno.test("checksums() are what sha256sum checks, and notice a changed file", as
   });
 });
 
+Deno.test("deno task compile says why there is no base runtime, and where to put one", {
+  // Whoever has one downloads none.
+  ignore: Deno.env.has("DENORT_BIN"),
+}, async () => {
+  await withFolder(async (folder) => {
+    // With the packages of before, but without base runtimes.
+    const { stdout } = await run(Deno.execPath(), { args: ["info", "--json"] });
+    await Deno.symlink(join(JSON.parse(stdout).denoDir, "npm"), join(folder, "npm"));
+    const nobody = ((): string => {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      return `http://127.0.0.1:${listener.addr.port}`;
+    })();
+    const registry = Deno.env.get("NPM_CONFIG_REGISTRY") ?? "https://registry.npmjs.org";
+    const { success, stderr } = await compile(["--target", "aarch64", "--out", folder], {
+      DENO_DIR: folder,
+      HTTPS_PROXY: nobody,
+      // What makes bundles comes from there.
+      NO_PROXY: new URL(registry).hostname,
+    });
+    assert.equal(success, false);
+    const [problem = "", ...advice] = stderr.trimEnd().split("\n");
+    assert.match(
+      problem,
+      /^Cannot download the base runtime of Deno [\d.]+ for aarch64: error sen/,
+    );
+    assert.match(problem, /denort-aarch64-unknown-linux-gnu\.zip\).*refused/);
+    const place = join(folder, "dl", "release", `v${Deno.version.deno}`);
+    assert.ok(advice.some((line) => line.startsWith(place)), stderr);
+    assert.match(advice.join(" "), /bring denort-aarch64-unknown-linux-gnu\.zip from https:/);
+  });
+});
+
 Deno.test("deno task compile makes nothing of a base runtime that is not Deno's", {
   ignore: Deno.build.os !== "linux",
 }, async () => {

@@ -5,7 +5,6 @@ import { exists, run } from "../helpers/cache.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..", "..");
 const deployment = await Deno.readTextFile(join(REPOSITORY, "docs", "deployment.md"));
-const upgrading = await Deno.readTextFile(join(REPOSITORY, "docs", "upgrading.md"));
 
 Deno.test("docs/deployment.md names files that there are", async () => {
   const paths = [...deployment.matchAll(/\bdeploy\/[\w./-]*\w/g)].map(([path]) => path);
@@ -15,15 +14,6 @@ Deno.test("docs/deployment.md names files that there are", async () => {
 
 Deno.test("docs/deployment.md shows every command", () => {
   for (const name of Object.keys(COMMANDS)) assert.ok(deployment.includes(`otaflux ${name}`), name);
-});
-
-Deno.test("each shell command in docs/deployment.md and docs/upgrading.md is one for bash", async () => {
-  const blocks = [...`${deployment}${upgrading}`.matchAll(/^ *```sh\n([^]*?)^ *```$/gm)];
-  assert.ok(blocks.length >= 10);
-  for (const [, block = ""] of blocks) {
-    const { success, stderr } = await run("bash", { args: ["-n", "-c", block] });
-    assert.ok(success, `${block}${stderr}`);
-  }
 });
 
 Deno.test("docs/operations.md names every room that logs", async () => {

@@ -212,8 +212,12 @@ withBroker("a password is shown, and neither it nor a wrong one is logged", asyn
   url.password = "of somebody else";
   {
     await using otaflux = await serviceFor(setup, "--mqtt-url", url.href);
-    const { reason } = await otaflux.logged(LOST);
+    const { reason, next } = await otaflux.logged(LOST);
     assert.match(String(reason), /Not authorized/);
+    assert.match(String(next), /^Give the user that the broker knows by --mqtt-username, /);
+    const page = await (await fetch(`${otaflux.metricsOrigin}/`)).text();
+    assert.ok(page.includes(String(reason)) && page.includes(String(next)));
+    assert.doesNotMatch(page, /of somebody else|of%20somebody/);
     assert.doesNotMatch(JSON.stringify(otaflux.records), /of somebody else|of%20somebody/);
     assert.equal(await ask(otaflux, "pump"), "1.0.0");
     assert.equal(await metric(otaflux, "mqtt_connected"), 0);

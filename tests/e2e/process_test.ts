@@ -12,7 +12,7 @@ import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { writeLayout } from "../helpers/layout.ts";
 import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
 import { RawConnection } from "../helpers/raw_http.ts";
-import { SUBJECT_COMMIT } from "../helpers/subject.ts";
+import { SUBJECT_COMMIT, SUBJECT_MAKES_ANY_FOLDER } from "../helpers/subject.ts";
 
 const FIRMWARE = firmwareBytes(2_000_000, 8);
 
@@ -34,6 +34,7 @@ Deno.test("a wrong call ends with status 2 and one line", async () => {
     [[], { REFRESH_INTERVAL: "soon" }, /REFRESH_INTERVAL: "soon" .* 60s/],
     [["--registry-password-file", "/nowhere"], { REGISTRY_URL: "h" }, /cannot read "\/nowhere"/],
     [["--registry-pasword=hunter2"], {}, /Unknown option '--registry-pasword=…'/],
+    [["--layout-dir", "/", "--public-url", "http://a"], {}, /--public-url .* want --mqtt-url/],
     [["--wings"], {}, /Unknown option '--wings', want one of those that --help lists/],
   ];
   for (const [args, env, line] of calls) {
@@ -46,6 +47,16 @@ Deno.test("a wrong call ends with status 2 and one line", async () => {
   }
 });
 
+Deno.test("what says nothing without other settings is named at the start", async () => {
+  const env = { MQTT_USERNAME: "otaflux" };
+  await using otaflux = await Otaflux.start({ args: ["--layout-dir", "/"], env });
+  await otaflux.logged("Settings do not fit together", {
+    reason: "MQTT_USERNAME says nothing without a broker, want --mqtt-url as well",
+  });
+  const { stderr } = await runOtaflux({ args: ["check", "nobody", "--layout-dir", "/"], env });
+  assert.match(stderr, /^otaflux: MQTT_USERNAME says nothing [^\n]+\n$/);
+});
+
 Deno.test("a port that is taken ends with status 1 and one line", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = `127.0.0.1:${taken.addr.port}`;
@@ -55,8 +66,27 @@ Deno.test("a port that is taken ends with status 1 and one line", async () => {
   assert.equal(code, 1);
   assert.match(
     stderr,
-    new RegExp(`^otaflux: Cannot listen on ${address}: [^\n]+; see --listen-addr and [^\n]+\n$`),
+    new RegExp(
+      `^otaflux: Cannot listen on ${address}: [^\n]+; end what listens there, or take another port: see --listen-addr and [^\n]+\n$`,
+    ),
   );
+});
+
+Deno.test("a path that no program may use is said to be one, in words of ours", async () => {
+  const calls: readonly (readonly [flag: string, path: string, status: number])[] = [
+    ["--webhook-secret-file", "/dev/stdin", 2],
+    ["--device-token-file", "/dev/stdin", 2],
+    ...(SUBJECT_MAKES_ANY_FOLDER ? [] : [["--cache-dir", "/proc/x", 1] as const]),
+  ];
+  for (const [flag, path, status] of calls) {
+    const { code, stderr } = await runOtaflux({ args: ["--layout-dir", "/", flag, path] });
+    assert.equal(code, status);
+    assert.match(
+      stderr,
+      /^otaflux: [^\n]+: OtaFlux uses nothing below \/proc, \/sys, \/dev, [^\n]+\n$/,
+    );
+    assert.match(stderr, new RegExp(flag));
+  }
 });
 
 Deno.test("it listens on IPv6, too", async () => {

@@ -49,12 +49,14 @@ Deno.test("the page tells of devices, of a registry that goes away, and of its r
   assert.match(await pageOf(otaflux), />pump<[^]*>1\.2\.3<[^]*>307 KiB</);
 
   const fault = registry.fault({ match: {}, respond: faults.status(503) });
-  await otaflux.logged("Registry does not answer");
+  const { next } = await otaflux.logged("Registry does not answer");
+  assert.equal(next, "The registry is overloaded or fails: look at its log, and try again later");
   const away = await statusOf(otaflux);
   assert.deepEqual(away.problems.map(({ code }) => code), ["source-away"]);
   assert.match(away.source.failure?.reason ?? "", /503/);
   const page = await pageOf(otaflux);
   assert.match(page, /The registry does not answer/);
+  assert.ok(page.includes(`${next}.`));
   assert.ok(!page.includes(PASSWORD) && !JSON.stringify(away).includes(PASSWORD));
   assert.equal(await ask(otaflux, "pump"), 200);
 
@@ -81,7 +83,12 @@ Deno.test("the page tells of a broker that cannot be reached", async () => {
   await using otaflux = await Otaflux.start({
     args: ["--layout-dir", "/", "--mqtt-url", `mqtt://${hostname}:${port}`],
   });
+  await otaflux.logged("MQTT broker cannot be reached");
   const { problems, broker } = await statusOf(otaflux);
   assert.deepEqual(broker, { isConnected: false, pending: 0 });
-  assert.deepEqual(problems.map(({ code }) => code), ["broker-away"]);
+  const [problem, ...others] = problems;
+  assert.deepEqual(others, []);
+  assert.equal(problem?.code, "broker-away");
+  assert.match(problem?.reason ?? "", /^connect ECONNREFUSED /);
+  assert.match(problem?.next ?? "", /^Nobody listens there: see that the broker runs, and that /);
 });

@@ -12,8 +12,8 @@ import { UsageError } from "../../src/config/usage.ts";
 export interface World {
   /** Variables. @default none */
   readonly env?: Readonly<Record<string, string>>;
-  /** Texts of files. @default none */
-  readonly files?: Readonly<Record<string, string>>;
+  /** Texts of files; undefined for those that nobody may read. @default none */
+  readonly files?: Readonly<Record<string, string | undefined>>;
   /** What folders hold; undefined for those that nobody may read. @default none */
   readonly folders?: Readonly<Record<string, readonly string[] | undefined>>;
 }
@@ -28,8 +28,9 @@ export function readIn(
     env: (name) => env[name],
     version: "1.2.3",
     readTextFile: (path) => {
+      if (!(path in files)) throw new Deno.errors.NotFound("No such file\n(os error 2)");
       const text = files[path];
-      if (text === undefined) throw new Deno.errors.NotFound("No such file\n(os error 2)");
+      if (text === undefined) throw new Deno.errors.PermissionDenied("Permission denied");
       return text;
     },
     isDirectory: (path) => path in folders,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Broker, BrokerListener } from "../../src/notifier/broker.ts";
+import type { Broker, BrokerListener, BrokerOutage } from "../../src/notifier/broker.ts";
 
 /** A message that was published. */
 export interface PublishedMessage {
@@ -21,6 +21,8 @@ export class FakeBroker implements Broker {
   #isSubscribed = false;
   /** All that was confirmed, in its order. */
   readonly published: PublishedMessage[] = [];
+  /** Why there is no connection, if it is to know. */
+  outage: BrokerOutage | undefined;
   /** Whether it was said goodbye to. */
   isClosed = false;
   /** Thrown at every publication while it is set. */

@@ -53,6 +53,9 @@ export const SUBJECT_LACKS_UNVERIFIED_HTTPS = SUBJECT_LACKS_ZSTD;
  */
 export const SUBJECT_HAS_HYPER = SUBJECT_LACKS_ZSTD;
 
+/** That base runtime keeps nobody from making folders below /proc; the system does. */
+export const SUBJECT_MAKES_ANY_FOLDER = SUBJECT_LACKS_ZSTD;
+
 /** In an executable, whether there are traces was decided when it was made. */
 export const SUBJECT_LACKS_TRACES = Deno.env.get("OTAFLUX_SUBJECT") === "executable";
 

@@ -176,6 +176,7 @@ Deno.test("MqttBroker tries again after 100 ms, then twice as long up to 30 s, a
   );
   assert.deepEqual(logs.messages("warn"), ["MQTT broker cannot be reached"]);
   assert.match(String(logs.records[0]?.reason), /refused/i);
+  assert.match(String(logs.records[0]?.next), /^Nobody listens there/);
 });
 
 Deno.test("MqttBroker starts the pauses anew only after a connection that held", async () => {

@@ -402,9 +402,9 @@ Deno.test("MqttNotifier tells Home Assistant once of each device, and which vers
 Deno.test("MqttNotifier.state tells whether the broker is connected, and how many wait for it", async () => {
   const bench = await Bench.start();
   await bench.notifier.announce("pump", V1);
-  assert.deepEqual(bench.notifier.state, { isConnected: false, pending: 1 });
+  assert.deepEqual(bench.notifier.state, { isConnected: false, pending: 1, outage: undefined });
   await bench.connect();
-  assert.deepEqual(bench.notifier.state, { isConnected: true, pending: 0 });
+  assert.deepEqual(bench.notifier.state, { isConnected: true, pending: 0, outage: undefined });
   bench.broker.disconnect();
   assert.equal(bench.notifier.state.isConnected, false);
 });

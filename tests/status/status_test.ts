@@ -121,7 +121,7 @@ Deno.test("readStatus() names what the next page begins after", () => {
 
 Deno.test("docs/operations.md lists the keys of the status, each where it is, and no other", async () => {
   const path = join(import.meta.dirname ?? ".", "../../docs/operations.md");
-  const [, block = ""] = /```\n(generatedAt[^]*?)```/.exec(await Deno.readTextFile(path)) ?? [];
+  const [, block = ""] = /```text\n(generatedAt[^]*?)```/.exec(await Deno.readTextFile(path)) ?? [];
   const listed: Record<string, string[]> = {};
   for (const [, name = "", said = ""] of block.matchAll(/^(\S+)\s+([^\n]*(?:\n\s+[^\n]*)*)/gm)) {
     listed[name.replace("[]", "")] = said.replaceAll(/\([^)]*\)/g, "").replaceAll("[]", "")

@@ -57,6 +57,12 @@ Deno.test("problemsOf() says for how long the registry has been away, and where 
   assert.match(next, /^See that https:\/\/registry\.example\.com runs, /);
 });
 
+Deno.test("problemsOf() says what to try where the network has said what is wrong", () => {
+  const silence = { ...SILENCE, reason: "Registry cannot be reached: Connection refused" };
+  const { next } = problem({ firmware: firmware({ silence }) });
+  assert.match(next, /^Nobody listens there: see that the registry runs, .* are right\.$/);
+});
+
 Deno.test("problemsOf() knows a folder from a registry", () => {
   const { title, next } = problem({
     source: { kind: "layout", name: "/srv/firmware" },
@@ -118,9 +124,17 @@ for (
   });
 }
 
+Deno.test("problemsOf() tells why a broker is away, and what to try", () => {
+  const outage = { reason: "Not authorized", next: "Give a user" };
+  const { reason, next } = problem({ broker: { isConnected: false, pending: 0, outage } });
+  assert.deepEqual([reason, next], ["Not authorized", "Give a user."]);
+});
+
 Deno.test("problemsOf() tells of a broker that is away, and what waits for it", () => {
-  const { code, detail } = problem({ broker: { isConnected: false, pending: 1 } });
+  const { code, detail, reason, next } = problem({ broker: { isConnected: false, pending: 1 } });
   assert.equal(code, "broker-away");
+  assert.equal(reason, undefined);
+  assert.equal(next, "See that the broker runs and accepts the user.");
   assert.match(detail, /^1 notification for it waits\. /);
 });
 

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { adviseNetwork } from "../src/network_advice.ts";
+
+Deno.test("adviseNetwork() says nothing where it does not know the words", () => {
+  assert.equal(adviseNetwork("Layout cannot be read: Permission denied"), undefined);
+});
+
+for (
+  const [reason, advice] of [
+    [
+      "client error (Connect): invalid peer certificate: Expired",
+      /^[^:]+ by the clock of this mach/,
+    ],
+    [
+      'invalid peer certificate: certificate not valid for name "a"; certificate is only valid for b',
+      /is for another name: use that one in --registry-url$/,
+    ],
+    ["invalid peer certificate: UnknownIssuer", /--registry-ca-cert-path$/],
+    ["Registry made no progress for 30 s", /--registry-timeout$/],
+    ["tcp connect error: Network is unreachable (os error 101)", /firewall or a proxy/],
+    ['Cannot list tags of "a": registry answered 503', /overloaded or fails/],
+  ] as const
+) {
+  Deno.test(`adviseNetwork() has advice for "${reason.slice(0, 60)}"`, () => {
+    assert.match(adviseNetwork(reason) ?? "", advice);
+    assert.match(adviseNetwork(reason) ?? "", /[^.?!]$/);
+  });
+}
