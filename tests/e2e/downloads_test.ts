@@ -11,7 +11,7 @@ Deno.test("a reader that stops is cut off, and one that reads slowly is not", as
   await using registry = new FakeRegistry();
   registry.push("pump", "1.0.0", orasArtifact(FIRMWARE));
   await using otaflux = await Otaflux.start({
-    args: ["--registry-url", registry.origin, "--idle-timeout", "400ms"],
+    args: ["--registry-url", registry.origin, "--idle-timeout", "2s"],
   });
   const ask = async (): Promise<Deno.Conn> => {
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: otaflux.port });
@@ -26,7 +26,7 @@ Deno.test("a reader that stops is cut off, and one that reads slowly is not", as
   void isCut.then(() => done = true);
   // Reads on while the other one is waited for, a little between one request and the next.
   while (!done) {
-    await readSome(slow, 8 * 1024);
+    await readSome(slow, 64 * 1024);
     await (await fetch(`${otaflux.origin}/health`)).body?.cancel();
   }
   assert.ok(await readSome(stopped, Infinity) < FIRMWARE.length);
