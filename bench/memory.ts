@@ -28,20 +28,25 @@ export async function memory(folder: string): Promise<void> {
     ...["--cache-dir", join(folder, "cache"), "--cache-size", `${DEVICES}`],
     ...["--max-downloads", `${SLOW_READERS}`],
   ]);
+  const settled = async (devices: number): Promise<number> => {
+    await askAll(otaflux, devices);
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    return await residentMiB(otaflux.pid);
+  };
   const idle = await residentMiB(otaflux.pid);
-  await askAll(otaflux);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const known = await residentMiB(otaflux.pid);
+  const one = await settled(1);
+  row("a device of 1 MiB known", growth(one, idle), `idle process (${idle.toFixed(0)} MiB)`);
+  const known = await settled(DEVICES);
   row(
     `${DEVICES.toLocaleString("en")} devices of 1 MiB known`,
-    `+${(known - idle).toFixed(0)} MiB (${(known / idle).toFixed(2)} ×)`,
-    `idle process (${idle.toFixed(0)} MiB)`,
+    growth(known, one),
+    "the same process with one",
   );
   const readers = await startSlowReaders(otaflux.port);
   const reading = await residentMiB(otaflux.pid);
   row(
     `${SLOW_READERS.toLocaleString("en")} slow readers at once`,
-    `+${(reading - known).toFixed(0)} MiB`,
+    growth(reading, known),
     "the same process before",
   );
   const rate = async (): Promise<number> => {
@@ -55,10 +60,14 @@ export async function memory(folder: string): Promise<void> {
   row("`/version` beside the slow readers", ratio(beside, await rate()), "without them");
 }
 
-async function askAll({ port }: Served): Promise<void> {
+function growth(now: number, before: number): string {
+  return `+${(now - before).toFixed(0)} MiB (${ratio(now, before)})`;
+}
+
+async function askAll({ port }: Served, devices: number): Promise<void> {
   let next = 0;
   await Promise.all(Array.from({ length: 16 }, async () => {
-    while (next < DEVICES) {
+    while (next < devices) {
       const response = await fetch(`http://127.0.0.1:${port}/version?device=d${next++}`);
       if (!response.ok) throw new Error(await response.text());
       await response.body?.cancel();
