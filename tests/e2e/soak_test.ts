@@ -14,7 +14,15 @@ Deno.test({
     if ("skip" in tools) return;
     const said: string[] = [];
     const { findings } = await soak(tools, {
-      ...{ seed: SEED, durationMs: 12_000, devices: 60, ids: 15, pollMs: 500, changeMs: 150 },
+      ...{
+        seed: SEED,
+        durationMs: 12_000,
+        devices: 60,
+        ids: 15,
+        pollMs: 500,
+        changeMs: 150,
+        slowestBytesPerSecond: 200_000,
+      },
       ...{ roundMs: 2000, tempo: 0.15, patienceMs: 30_000, restMs: 500 },
       say: (line) => said.push(line),
     });

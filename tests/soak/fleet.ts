@@ -16,6 +16,8 @@ export interface FleetOptions {
   readonly size: number;
   /** How long a device waits between two polls, in milliseconds; half of it more or less. */
   readonly pollMs: number;
+  /** How slow slow devices are. */
+  readonly slowestBytesPerSecond: number;
   readonly chance: Chance;
   readonly world: World;
 }
@@ -26,14 +28,14 @@ export class Fleet {
   readonly #pollMs: number;
   #shift: { readonly end: AbortController; readonly over: Promise<unknown> } | undefined;
 
-  constructor({ ids, size, pollMs, chance, world }: FleetOptions) {
+  constructor({ ids, size, pollMs, slowestBytesPerSecond, chance, world }: FleetOptions) {
     this.#pollMs = pollMs;
     this.#members = Array.from({ length: size }, (_, number) => {
       const own = chance.fork(`${number}`);
       const id = ids[number % ids.length] ?? "";
       const isAlone = number + ids.length >= size && number < ids.length;
       const address = `10.0.${number >> 8}.${number & 255}`;
-      const habits = drawHabits(own, { isAlone });
+      const habits = drawHabits(own, { isAlone, slowestBytesPerSecond });
       return { chance: own, device: new Device({ id, address, habits, chance: own, world }) };
     });
   }

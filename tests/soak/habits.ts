@@ -26,8 +26,19 @@ export interface Habits {
   readonly bytesPerSecond: number | undefined;
 }
 
-/** Draws the habits of a device. */
-export function drawHabits(chance: Chance, { isAlone }: { readonly isAlone: boolean }): Habits {
+/**
+ * Draws the habits of a device.
+ *
+ * @param settings.isAlone Whether no other device has its id.
+ * @param settings.slowestBytesPerSecond How slow slow devices are; others of them are a bit faster.
+ */
+export function drawHabits(
+  chance: Chance,
+  { isAlone, slowestBytesPerSecond }: {
+    readonly isAlone: boolean;
+    readonly slowestBytesPerSecond: number;
+  },
+): Habits {
   const kind = chance.weighted({ plain: 30, conditional: 15, resuming: 25, pinned: 15, slow: 15 });
   const keepsConnection = chance.is(0.5);
   const drawn = chance.pick(["if-range", "range"] as const);
@@ -41,6 +52,6 @@ export function drawHabits(chance: Chance, { isAlone }: { readonly isAlone: bool
     isConditional: kind === "conditional",
     resumes,
     cuts: kind === "resuming" ? 0.6 : 0.15,
-    bytesPerSecond: kind === "slow" ? chance.between(30_000, 200_000) : undefined,
+    bytesPerSecond: kind === "slow" ? slowestBytesPerSecond * chance.between(1, 5) : undefined,
   };
 }

@@ -99,6 +99,7 @@ export class Publisher {
   readonly #options: PublisherOptions;
   readonly #repositories = new Map<string, Repository>();
   #events = 0;
+  #changes = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -113,13 +114,14 @@ export class Publisher {
   /** Gives each id a first version, of which nobody is told. */
   async begin(): Promise<void> {
     for (const id of this.#options.ids) {
-      await this.#push(id, `1.0.${this.#repository(id).releases++}`);
+      await this.#push(id, `1.0.${this.#repository(id).releases++}`, this.#nextChance());
     }
   }
 
   /** Changes one id, and comes back when the service has acknowledged it. */
   async change(): Promise<void> {
-    const { ids, chance, findings } = this.#options;
+    const { ids, findings } = this.#options;
+    const chance = this.#nextChance();
     const id = chance.pick(ids);
     const repository = this.#repository(id);
     const newest = newestTag(repository);
@@ -130,14 +132,14 @@ export class Publisher {
     if (deed === "delete" && repository.tags.size > 1) {
       await this.#delete(id, newest);
     } else if (deed === "move") {
-      await this.#push(id, newest);
+      await this.#push(id, newest, chance);
       findings.count("tags moved");
       await this.#tell(id, newest, "push");
     } else {
       const number = repository.releases++;
       const version = deed === "backport" ? `0.9.${number}` : `1.0.${number}`;
       const tag = chance.is(0.3) ? `v${version}` : version;
-      await this.#push(id, tag);
+      await this.#push(id, tag, chance);
       findings.count("versions pushed");
       await this.#tell(id, tag, "push");
     }
@@ -155,29 +157,20 @@ export class Publisher {
     return repository;
   }
 
-  async #push(id: string, tag: string): Promise<void> {
+  /** Each change by itself: what is drawn for it does not depend on how long others took. */
+  #nextChance(): Chance {
+    return this.#options.chance.fork(`change ${this.#changes++}`);
+  }
+
+  async #push(id: string, tag: string, chance: Chance): Promise<void> {
     const { registry, catalogue } = this.#options;
-    const recipe = this.#draw(this.#repository(id).twins);
+    const recipe = draw(this.#repository(id).twins, chance);
     const artifact = await make(recipe);
     const { digest } = artifact;
     catalogue.offer(id, { version: versionOf(tag), digest, bytes: bytesOf(recipe) });
     await untilDone(() => registry.push(repositoryOf(id), tag, artifact));
     this.#repository(id).tags.set(tag, { recipe, digest });
     this.#options.findings.did(`pushed ${id}:${tag}, ${digest.slice(0, 15)}`);
-  }
-
-  #draw(twins: Set<number>): Recipe {
-    const { chance } = this.#options;
-    const twin = chance.below(TWIN_SEEDS);
-    if (chance.is(TWINS) && !twins.has(twin)) {
-      twins.add(twin);
-      return { seed: twin, size: SMALLEST_BYTES + twin * 1000, isImage: false };
-    }
-    return {
-      seed: TWIN_SEEDS + chance.below(SEEDS - TWIN_SEEDS),
-      size: SMALLEST_BYTES + chance.below(LARGEST_BYTES - SMALLEST_BYTES),
-      isImage: chance.is(IMAGES),
-    };
   }
 
   /** Deletes the newest version, with all other names of the same bytes. */
@@ -264,6 +257,20 @@ function newestTag({ tags }: Repository): string {
   );
   if (first === undefined) throw new TypeError("A repository always keeps a tag");
   return first;
+}
+
+/** Draws what is pushed next to a repository. */
+function draw(twins: Set<number>, chance: Chance): Recipe {
+  const twin = chance.below(TWIN_SEEDS);
+  if (chance.is(TWINS) && !twins.has(twin)) {
+    twins.add(twin);
+    return { seed: twin, size: SMALLEST_BYTES + twin * 1000, isImage: false };
+  }
+  return {
+    seed: TWIN_SEEDS + chance.below(SEEDS - TWIN_SEEDS),
+    size: SMALLEST_BYTES + chance.below(LARGEST_BYTES - SMALLEST_BYTES),
+    isImage: chance.is(IMAGES),
+  };
 }
 
 function bytesOf({ seed, size }: Recipe): Uint8Array<ArrayBuffer> {

@@ -13,7 +13,7 @@ const TARGETS = ["registry", "broker", "service"] as const;
 
 /** Formats a report, a line each. */
 export function showReport(
-  { findings, stays }: SoakReport,
+  { findings, stays, slowestMs }: SoakReport,
   { seed, devices, ids }: Pick<SoakOptions, "seed" | "devices" | "ids">,
 ): readonly string[] {
   const each = (...names: readonly string[]): string =>
@@ -33,6 +33,7 @@ export function showReport(
     ["downloads completed, resumed", each("downloads", "downloads resumed")],
     ["given up by the device, resumed in vain", each(...CUTS)],
     ["MiB of firmware", (findings.counted("bytes") / MIB).toFixed(0)],
+    ["seconds at most until all was right again", (slowestMs / 1000).toFixed(1)],
     ...stays.flatMap(({ chapter, before, after }): [string, string][] => [
       [`MiB resident, ${chapter}`, change(before.memoryMiB, after.memoryMiB)],
       [`descriptors, ${chapter}`, change(before.descriptors, after.descriptors)],

@@ -34,10 +34,16 @@ async function main(): Promise<number> {
   }
   // What is shipped, unless something else is wanted.
   Deno.env.set("OTAFLUX_SUBJECT", Deno.env.get("OTAFLUX_SUBJECT") || "bundle");
+  const durationMs = Number(values.minutes) * MINUTE_MS;
   const options = {
-    ...{ seed: Number(values.seed), durationMs: Number(values.minutes) * MINUTE_MS, say },
+    ...{ seed: Number(values.seed), durationMs, say },
     ...{ devices: Number(values.devices), ids: Number(values.ids), pollMs: 10_000 },
-    ...{ changeMs: 2000, roundMs: 2 * MINUTE_MS, tempo: 1 },
+    ...{
+      slowestBytesPerSecond: 20_000,
+      changeMs: 1000,
+      roundMs: Math.min(2 * MINUTE_MS, durationMs / 9),
+      tempo: 1,
+    },
     ...{ patienceMs: 2 * MINUTE_MS, restMs: 20_000 },
   };
   const report = await soak(tools, options);

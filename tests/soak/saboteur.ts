@@ -35,14 +35,17 @@ export interface Licence {
 /** The longest that somebody is away, in milliseconds: longer than `--registry-timeout`. */
 const LONGEST_ABSENCE_MS = 8000;
 
+/** So often one goes at a time; else a second one goes for a moment while the first is away. */
+const ALONE = 0.6;
+
 /** Does mischief until it is told to stop, and leaves everything up and empty. */
 export class Saboteur {
   readonly #options: SaboteurOptions;
-  readonly #disks: Chance;
+  #deeds = 0;
+  #fillings = 0;
 
   constructor(options: SaboteurOptions) {
     this.#options = options;
-    this.#disks = options.chance.fork("disk");
   }
 
   /** Works with both hands: one for processes, one for the disk. */
@@ -51,51 +54,74 @@ export class Saboteur {
   }
 
   async #workOnProcesses(licence: Licence, signal: AbortSignal): Promise<void> {
-    const { chance, findings, tempo } = this.#options;
+    const { findings, tempo } = this.#options;
     while (!signal.aborted) {
+      // Each deed by itself: how long others took changes nothing of it.
+      const chance = this.#options.chance.fork(`deed ${this.#deeds++}`);
       await sleep(chance.between(300, 5000) * tempo, signal);
       if (signal.aborted) return;
-      const target = chance.weighted({ registry: 4, broker: 3, service: 3 });
-      const deed = target === "service" && !licence.killsService
-        ? "pause"
-        : chance.pick(["kill", "pause"] as const);
+      const deed = drawDeed(chance, licence);
       // Mostly short, at times longer than anybody waits.
       const absenceMs = LONGEST_ABSENCE_MS * chance.between(0, 1) ** 2 * tempo;
-      const interval = chance.pick(licence.refreshIntervals);
-      findings.did(`${deed} ${target} for ${absenceMs.toFixed(0)} ms`);
-      findings.count(deed === "kill" ? `${target} killed` : `${target} paused`);
-      await this.#do(deed, target);
-      await sleep(absenceMs, signal);
-      await this.#undo(deed, target, interval);
+      const meanwhile = drawDeed(chance, licence);
+      const isAlone = chance.is(ALONE) || meanwhile.target === deed.target;
+      await this.#do(deed);
+      await sleep(absenceMs / 2, signal);
+      if (!isAlone) {
+        // What starts now finds the other one away.
+        await this.#do(meanwhile);
+        await this.#undo(meanwhile);
+      }
+      await sleep(absenceMs / 2, signal);
+      await this.#undo(deed);
+      findings.did(`${deed.target} is back, after ${absenceMs.toFixed(0)} ms`);
     }
   }
 
   async #workOnDisk(signal: AbortSignal): Promise<void> {
     const { disk, findings, tempo } = this.#options;
     while (disk.canBeFilled && !signal.aborted) {
-      await sleep(this.#disks.between(5000, 25_000) * tempo, signal);
+      const chance = this.#options.chance.fork(`filling ${this.#fillings++}`);
+      await sleep(chance.between(2000, 12_000) * tempo, signal);
       if (signal.aborted) return;
       findings.did("fill the disk");
       findings.count("disk filled");
       await disk.fill();
-      await sleep(this.#disks.between(500, 8000) * tempo, signal);
+      await sleep(chance.between(500, 8000) * tempo, signal);
       await disk.empty();
       findings.did("empty the disk");
     }
   }
 
-  async #do(deed: "kill" | "pause", target: "registry" | "broker" | "service"): Promise<void> {
-    await this.#options[target][deed]();
+  async #do({ kind, target }: Deed): Promise<void> {
+    const { findings } = this.#options;
+    findings.did(`${kind} ${target}`);
+    findings.count(`${target} ${kind === "kill" ? "killed" : "paused"}`);
+    await this.#options[target][kind]();
   }
 
-  async #undo(
-    deed: "kill" | "pause",
-    target: "registry" | "broker" | "service",
-    refreshInterval: string,
-  ): Promise<void> {
+  async #undo({ kind, target, refreshInterval }: Deed): Promise<void> {
     const { registry, broker, service } = this.#options;
-    if (deed === "pause") return this.#options[target].resume();
+    if (kind === "pause") return this.#options[target].resume();
     if (target === "service") await service.start(refreshInterval);
     else await (target === "registry" ? registry : broker).start();
   }
+}
+
+/** Something done to somebody. */
+interface Deed {
+  readonly kind: "kill" | "pause";
+  readonly target: "registry" | "broker" | "service";
+  /** With what the service is started again. */
+  readonly refreshInterval: string;
+}
+
+function drawDeed(chance: Chance, { killsService, refreshIntervals }: Licence): Deed {
+  const target = chance.weighted({ registry: 4, broker: 3, service: 3 });
+  const kind = chance.pick(["kill", "pause"] as const);
+  return {
+    target,
+    kind: target === "service" && !killsService ? "pause" : kind,
+    refreshInterval: chance.pick(refreshIntervals),
+  };
 }

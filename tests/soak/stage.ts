@@ -44,12 +44,11 @@ const BROKER_USER = { username: "gateway", password: "soaked-to-the-skin" };
 const WEBHOOK_SECRET = "rain-rain-go-away";
 
 /**
- * So that the service meets all of its limits: fewer devices in memory than there are, more replaced
- * firmware than room for it, more downloads than it serves at once, and a registry that is paused
- * for longer than is waited for it.
+ * So that the service meets its limits: more replaced firmware than room for it, more downloads than
+ * it serves at once, and a registry that is paused for longer than is waited for it.
  */
 const LIMITS = [
-  ...["--cache-size", "150", "--cache-max-bytes", "128MiB", "--max-downloads", "40"],
+  ...["--cache-max-bytes", "80MiB", "--max-downloads", "10"],
   ...["--registry-concurrency", `${REGISTRY_CONCURRENCY}`, "--registry-timeout", "5s"],
 ];
 
@@ -80,10 +79,14 @@ export class Stage implements AsyncDisposable {
     this.disk = disk;
   }
 
-  /** Brings them together. */
+  /**
+   * Brings them together.
+   *
+   * @param settings.cacheSize How many ids the service keeps in memory.
+   */
   static async set(
     { registry: docker, broker: mosquitto }: SoakTools,
-    findings: Findings,
+    { findings, cacheSize }: { readonly findings: Findings; readonly cacheSize: number },
   ): Promise<Stage> {
     await using stack = new AsyncDisposableStack();
     const disk = stack.use(await Disk.make());
@@ -121,7 +124,7 @@ export class Stage implements AsyncDisposable {
             ...["--registry-username", DOCKER_REGISTRY_USER.username, "--cache-dir", disk.folder],
             ...["--mqtt-url", broker.url, "--mqtt-topic", TOPIC],
             ...["--mqtt-username", BROKER_USER.username, "--webhook-secret-file", secretFile],
-            ...["--log-level", "info", ...LIMITS],
+            ...["--log-level", "info", "--cache-size", `${cacheSize}`, ...LIMITS],
           ],
           env: {
             REGISTRY_PASSWORD: DOCKER_REGISTRY_USER.password,
