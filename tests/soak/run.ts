@@ -34,9 +34,13 @@ async function main(): Promise<number> {
   }
   // What is shipped, unless something else is wanted.
   Deno.env.set("OTAFLUX_SUBJECT", Deno.env.get("OTAFLUX_SUBJECT") || "bundle");
+  const end = new AbortController();
+  // Nothing may be left that it has started or mounted.
+  Deno.addSignalListener("SIGINT", () => end.abort());
+  Deno.addSignalListener("SIGTERM", () => end.abort());
   const durationMs = Number(values.minutes) * MINUTE_MS;
   const options = {
-    ...{ seed: Number(values.seed), durationMs, say },
+    ...{ seed: Number(values.seed), durationMs, signal: end.signal, say },
     ...{ devices: Number(values.devices), ids: Number(values.ids), pollMs: 10_000 },
     ...{
       slowestBytesPerSecond: 20_000,

@@ -26,6 +26,7 @@ export interface ServiceOptions {
 /** One running process, and how much of its log was read. */
 interface Life {
   readonly otaflux: Otaflux;
+  readonly refreshInterval: string;
   judged: number;
   /** Whether its end is ours. */
   isEnding: boolean;
@@ -38,6 +39,7 @@ export class Service implements AsyncDisposable {
   /** Where devices are answered, always. */
   readonly port: number;
   #current: Life | undefined;
+  #starting: Promise<void> | undefined;
   #lives = 0;
   /** The last moments, as far as they are over, at which nobody answered. */
   #lastDownMs = -Infinity;
@@ -69,23 +71,11 @@ export class Service implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Starts it, and waits until it listens. */
+  /** Starts it, unless it runs, and waits until it listens. */
   async start(refreshInterval: string): Promise<void> {
-    const { otaflux: { args, env } } = this.#options;
-    const life: Life = {
-      judged: 0,
-      isEnding: false,
-      otaflux: await Otaflux.start({
-        args: [
-          ...["--listen-addr", `127.0.0.1:${this.port}`, "--refresh-interval", refreshInterval],
-          ...["--metrics-listen-addr", `127.0.0.1:${this.#metricsPort}`, ...args],
-        ],
-        env,
-      }),
-    };
-    this.#lastDownMs = performance.now();
-    this.#current = life;
-    void this.#watch(life);
+    if (this.isUp) return;
+    this.#starting ??= this.#start(refreshInterval).finally(() => this.#starting = undefined);
+    await this.#starting;
   }
 
   /** Ends it at once, by SIGKILL. */
@@ -100,7 +90,8 @@ export class Service implements AsyncDisposable {
 
   /** Freezes it. */
   async pause(): Promise<void> {
-    const { otaflux } = this.#running;
+    if (this.#current === undefined) return;
+    const { otaflux } = this.#current;
     this.#isPaused = true;
     await freeze({ pid: otaflux.pid, kill: (signal) => otaflux.signal(signal) });
   }
@@ -120,12 +111,6 @@ export class Service implements AsyncDisposable {
     life.judged = records.length;
   }
 
-  /** The value of a series without labels. */
-  async metric(name: string): Promise<number> {
-    const text = await this.#running.otaflux.metrics();
-    return Number(new RegExp(`^${name} (.+)$`, "m").exec(text)?.[1]);
-  }
-
   /** Whether a connection may break off, or stay silent: it was killed, or paused, meanwhile. */
   excuses(cut: Cut, { sinceMs }: { readonly sinceMs: number }): boolean {
     if (!this.isUp || this.#lastDownMs >= sinceMs) return true;
@@ -142,8 +127,24 @@ export class Service implements AsyncDisposable {
     return this.#current;
   }
 
+  async #start(refreshInterval: string): Promise<void> {
+    const { otaflux: { args, env } } = this.#options;
+    const otaflux = await Otaflux.start({
+      args: [
+        ...["--listen-addr", `127.0.0.1:${this.port}`, "--refresh-interval", refreshInterval],
+        ...["--metrics-listen-addr", `127.0.0.1:${this.#metricsPort}`, ...args],
+      ],
+      env,
+    });
+    const life = { otaflux, refreshInterval, judged: 0, isEnding: false };
+    this.#lastDownMs = performance.now();
+    this.#current = life;
+    void this.#watch(life);
+  }
+
   async #end(signal: Deno.Signal): Promise<void> {
-    const life = this.#running;
+    const life = this.#current;
+    if (life === undefined) return;
     life.isEnding = true;
     this.#current = undefined;
     // Before the next process can answer anybody.
@@ -153,14 +154,17 @@ export class Service implements AsyncDisposable {
     this.#options.log.judge(life.otaflux.records.slice(life.judged));
   }
 
+  /** What has ended by itself is started again, as a machine would do it. */
   async #watch(life: Life): Promise<void> {
     const { code, signal } = await life.otaflux.ended();
     if (life.isEnding) return;
     this.#current = undefined;
+    this.#lives++;
     const last = life.otaflux.records.slice(-5);
     this.#options.findings.breach(
       "ended by itself",
       `status ${code}, signal ${signal}, last words ${JSON.stringify(last)}`,
     );
+    await this.start(life.refreshInterval);
   }
 }

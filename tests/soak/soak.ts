@@ -40,6 +40,8 @@ export interface SoakOptions {
   readonly patienceMs: number;
   /** How long it rests before its memory is looked at, in milliseconds. */
   readonly restMs: number;
+  /** Ends it before its time. @default never */
+  readonly signal?: AbortSignal;
   /** Hears of the progress, a line at a time. */
   readonly say: (line: string) => void;
 }
@@ -93,7 +95,7 @@ export async function soak(tools: SoakTools, options: SoakOptions): Promise<Soak
   await using stage = await Stage.set(tools, { findings, cacheSize });
   const run = new Soak(stage, findings, options);
   await run.prepare();
-  for (const chapter of CHAPTERS) await run.live(chapter);
+  for (const chapter of CHAPTERS) if (!options.signal?.aborted) await run.live(chapter);
   await run.finish();
   return { findings, stays: run.stays, slowestMs: run.slowestMs };
 }
@@ -157,12 +159,13 @@ class Soak {
     let before: Footprint | undefined;
     let after: Footprint | undefined;
     while (after === undefined || performance.now() < endsMs) {
+      if (this.#options.signal?.aborted) break;
       await this.#disturb(chapter);
       const footprint = await this.#look(chapter);
       if (before === undefined) before = footprint;
       else after = footprint;
     }
-    if (before === undefined || chapter.killsService) return;
+    if (before === undefined || after === undefined || chapter.killsService) return;
     this.stays.push({ chapter: chapter.name, before, after });
     this.#compare({ chapter: chapter.name, before, after });
   }
@@ -179,8 +182,8 @@ class Soak {
 
   /** A round: all at once, and then nobody disturbs any more. */
   async #disturb(licence: Licence): Promise<void> {
-    const { roundMs, changeMs } = this.#options;
-    const end = AbortSignal.timeout(roundMs);
+    const { roundMs, changeMs, signal } = this.#options;
+    const end = AbortSignal.any([AbortSignal.timeout(roundMs), ...(signal ? [signal] : [])]);
     this.#fleet.start();
     await Promise.all([
       this.#saboteur.work(licence, end),
