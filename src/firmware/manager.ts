@@ -7,7 +7,7 @@
 
 import { isServiceError } from "../errors.ts";
 import { repositoryOf } from "../repository.ts";
-import { deviceOfKey, type Question, type Selection } from "../selection.ts";
+import { deviceOfKey, partOf, queryOfKey, type Question, type Selection } from "../selection.ts";
 import { Allowance } from "./allowance.ts";
 import { FirmwareChecks } from "./checks.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
@@ -141,7 +141,7 @@ export class FirmwareManager {
     this.#known.expire(nowMs);
     const key = this.#keys.of(question);
     const entry = this.#known.cache.get(key) ?? await this.#restorer.load(key) ??
-      await this.#known.share(key);
+      await this.#share(key);
     if (entry === undefined) return await this.#first(key);
     const { refreshIntervalMs } = this.#options;
     if (refreshIntervalMs === 0) return await this.#checkOrKeep(key, entry.firmware);
@@ -240,6 +240,18 @@ export class FirmwareManager {
     const entry = this.#known.cache.peek(this.#keys.of(question));
     if (entry?.firmware.digest !== firmware.digest) return undefined;
     return (this.#now() - entry.confirmedAtMs) / 1000;
+  }
+
+  /**
+   * What is asked for by its name may be what the device is served without one. That may have lost
+   * its place in the cache, or be left by an earlier process.
+   */
+  async #share(key: string): Promise<CacheEntry | undefined> {
+    const { device, selection } = queryOfKey(key);
+    if (selection.version === undefined) return undefined;
+    const unnamed = this.#keys.of({ device, selection: partOf(selection) });
+    if (this.#known.cache.peek(unnamed) === undefined) await this.#restorer.load(unnamed);
+    return await this.#known.share(key);
   }
 
   /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */

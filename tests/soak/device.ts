@@ -49,6 +49,8 @@ const GONE_MS = 120_000;
 
 /** An answer that is still to be read. */
 interface Answer extends Head {
+  /** What was asked for. */
+  readonly path: string;
   readonly connection: DeviceConnection;
   /** Which process answers. */
   readonly life: number;
@@ -289,7 +291,8 @@ export class Device {
       hasChanged(id, { sinceMs: knownMs - GONE_MS });
     findings.count(isExcused ? "refused for a reason" : "refused");
     if (!isExcused) {
-      findings.breach("refused though it is cached", `${id}: ${answer.status} ${text.trim()}`);
+      const { path, status } = answer;
+      findings.breach("refused though it is cached", `${path}: ${status} ${text.trim()}`);
     }
   }
 
@@ -317,7 +320,7 @@ export class Device {
       ...(habits.isBehindProxy && { "x-forwarded-for": address }),
       ...headers,
     });
-    return { ...head, connection: socket, life, askedMs };
+    return { ...head, path, connection: socket, life, askedMs };
   }
 
   async #readText(answer: Answer): Promise<string> {
