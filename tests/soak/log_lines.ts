@@ -33,6 +33,8 @@ export interface LogJudgeOptions {
   readonly findings: Findings;
   /** What must be in no line. */
   readonly secrets: readonly string[];
+  /** Where all lines are kept, for whoever looks into a breach. @default nowhere */
+  readonly path?: string | undefined;
 }
 
 /** Reads the log. */
@@ -45,7 +47,11 @@ export class LogJudge {
 
   /** Judges lines that were not judged before. */
   judge(records: readonly LogRecord[]): void {
-    const { findings, secrets } = this.#options;
+    const { findings, secrets, path } = this.#options;
+    if (path !== undefined) {
+      const lines = records.map((record) => `${JSON.stringify(record)}\n`);
+      Deno.writeTextFileSync(path, lines.join(""), { append: true });
+    }
     for (const record of records) {
       const line = JSON.stringify(record);
       if (secrets.some((secret) => line.includes(secret))) findings.breach("secret told", line);

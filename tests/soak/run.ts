@@ -1,6 +1,6 @@
 /**
  * `deno task soak`: an hour of it, or `--minutes`; with `--seed` the same again. Prints what
- * happened, and ends with status 1 where a promise was broken. Needs Linux and Debian's packages;
+ * happened, and ends with status 1 where a promise was broken; `--log` keeps the service's log. Needs Linux and Debian's packages;
  * to fill the disk, the right to mount one.
  *
  * @module
@@ -25,6 +25,7 @@ async function main(): Promise<number> {
       seed: { type: "string", default: `${Math.floor(Math.random() * 1_000_000)}` },
       devices: { type: "string", default: "1000" },
       ids: { type: "string", default: "250" },
+      log: { type: "string" },
     },
   });
   const tools = await soakTools();
@@ -40,7 +41,7 @@ async function main(): Promise<number> {
   Deno.addSignalListener("SIGTERM", () => end.abort());
   const durationMs = Number(values.minutes) * MINUTE_MS;
   const options = {
-    ...{ seed: Number(values.seed), durationMs, signal: end.signal, say },
+    ...{ seed: Number(values.seed), durationMs, logPath: values.log, signal: end.signal, say },
     ...{ devices: Number(values.devices), ids: Number(values.ids), pollMs: 10_000 },
     ...{
       slowestBytesPerSecond: 20_000,

@@ -40,6 +40,8 @@ export interface SoakOptions {
   readonly patienceMs: number;
   /** How long it rests before its memory is looked at, in milliseconds. */
   readonly restMs: number;
+  /** Where the service's log is kept. @default nowhere */
+  readonly logPath?: string | undefined;
   /** Ends it before its time. @default never */
   readonly signal?: AbortSignal;
   /** Hears of the progress, a line at a time. */
@@ -92,7 +94,7 @@ const SPARE_DESCRIPTORS = REGISTRY_CONCURRENCY;
 export async function soak(tools: SoakTools, options: SoakOptions): Promise<SoakReport> {
   const findings = new Findings(options.say);
   const cacheSize = Math.ceil(options.ids * IDS_IN_MEMORY);
-  await using stage = await Stage.set(tools, { findings, cacheSize });
+  await using stage = await Stage.set(tools, { findings, cacheSize, logPath: options.logPath });
   const run = new Soak(stage, findings, options);
   await run.prepare();
   for (const chapter of CHAPTERS) if (!options.signal?.aborted) await run.live(chapter);

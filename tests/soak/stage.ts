@@ -83,10 +83,15 @@ export class Stage implements AsyncDisposable {
    * Brings them together.
    *
    * @param settings.cacheSize How many ids the service keeps in memory.
+   * @param settings.logPath Where its log is kept.
    */
   static async set(
     { registry: docker, broker: mosquitto }: SoakTools,
-    { findings, cacheSize }: { readonly findings: Findings; readonly cacheSize: number },
+    { findings, cacheSize, logPath }: {
+      readonly findings: Findings;
+      readonly cacheSize: number;
+      readonly logPath?: string | undefined;
+    },
   ): Promise<Stage> {
     await using stack = new AsyncDisposableStack();
     const disk = stack.use(await Disk.make());
@@ -117,7 +122,7 @@ export class Stage implements AsyncDisposable {
       new Service({
         port,
         findings,
-        log: new LogJudge({ findings, secrets }),
+        log: new LogJudge({ findings, secrets, path: logPath }),
         otaflux: {
           args: [
             ...["--registry-url", registry.origin, "--repository-prefix", REPOSITORY_PREFIX],
