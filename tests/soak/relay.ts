@@ -75,11 +75,11 @@ export class EventRelay implements AsyncDisposable {
 
   async #handOn(request: Request): Promise<Response> {
     const { target, hears, findings } = this.#options;
-    const body = await request.text();
     const authorization = request.headers.get("authorization") ?? "";
-    const { events }: Envelope = JSON.parse(body);
-    if (!events.some((event) => hears(event.target.repository))) return new Response();
     try {
+      const body = await request.text();
+      const { events }: Envelope = JSON.parse(body);
+      if (!events.some((event) => hears(event.target.repository))) return new Response();
       const response = await fetch(target, {
         method: "POST",
         headers: { authorization },
@@ -93,6 +93,7 @@ export class EventRelay implements AsyncDisposable {
       }
       return new Response(null, { status: response.status });
     } catch {
+      // Either end may be killed: the registry tries again.
       return new Response(null, { status: 502 });
     }
   }
