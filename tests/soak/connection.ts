@@ -55,9 +55,14 @@ export class DeviceConnection implements Disposable {
     }
   }
 
-  /** Sends a GET and reads the head of its answer. @throws {Cut} */
-  async get(path: string, headers: Readonly<Record<string, string>>): Promise<Head> {
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  /** Sends a GET, without headers that are undefined, and reads the head of the answer. @throws {Cut} */
+  async get(
+    path: string,
+    headers: Readonly<Record<string, string | undefined>>,
+  ): Promise<Head> {
+    const lines = Object.entries(headers).map(([name, value]) =>
+      value === undefined ? "" : `${name}: ${value}\r\n`
+    );
     const request = `GET ${path} HTTP/1.1\r\nHost: ota\r\n${lines.join("")}\r\n`;
     await this.#patiently("in the request", async () => {
       const bytes = new TextEncoder().encode(request);

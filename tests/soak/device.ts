@@ -5,12 +5,14 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Catalogue, Claim } from "./catalogue.ts";
+import type { Catalogue } from "./catalogue.ts";
 import type { Chance } from "./chance.ts";
-import { Cut, DeviceConnection, type Head } from "./connection.ts";
+import { type Answer, DeviceClient, readText } from "./client.ts";
+import { Cut } from "./connection.ts";
 import type { Findings } from "./findings.ts";
 import type { Habits } from "./habits.ts";
 import type { Service } from "./service.ts";
+import { nameOf, parseLines, parseObject, type Told } from "./told.ts";
 
 /** What all devices share. */
 export interface World {
@@ -47,25 +49,6 @@ const PROMISE_MS = 50_000;
  */
 const GONE_MS = 120_000;
 
-/** An answer that is still to be read. */
-interface Answer extends Head {
-  /** What was asked for. */
-  readonly path: string;
-  readonly connection: DeviceConnection;
-  /** Which process answers. */
-  readonly life: number;
-  readonly askedMs: number;
-}
-
-/** What a device was told of, by whom, and when. */
-interface Told extends Claim {
-  readonly version: string;
-  readonly crc32: number;
-  readonly size: number;
-  readonly life: number;
-  readonly atMs: number;
-}
-
 /** What a download has brought so far. */
 interface Part {
   readonly etag: string;
@@ -81,20 +64,23 @@ interface Part {
 /** A device. */
 export class Device {
   readonly #options: DeviceOptions;
-  #connection: { readonly socket: DeviceConnection; readonly life: number } | undefined;
-  #openedMs = 0;
-  /** The tag of the firmware that it runs. */
+  readonly #client: DeviceClient;
+  /** What it knows the firmware by that it runs: its tag, or what it was told. */
   #runs: string | undefined;
   #part: Part | undefined;
 
   constructor(options: DeviceOptions) {
+    const { habits, address, world } = options;
     this.#options = options;
+    this.#client = new DeviceClient({
+      ...world,
+      address: habits.isBehindProxy ? address : undefined,
+    });
   }
 
   /** Polls once, with all that follows. */
   async poll(): Promise<void> {
     const { habits, chance } = this.#options;
-    const sinceMs = performance.now();
     try {
       if (this.#part !== undefined) await this.#resume(this.#part);
       else if (habits.isConditional) await this.#downloadIfChanged();
@@ -107,7 +93,7 @@ export class Device {
       }
     } catch (error) {
       if (!(error instanceof Cut)) throw error;
-      this.#wasCut(error, sinceMs);
+      this.#wasCut(error);
     } finally {
       if (!habits.keepsConnection) this.disconnect();
     }
@@ -115,15 +101,14 @@ export class Device {
 
   /** Lets go of its connection. */
   disconnect(): void {
-    this.#connection?.socket[Symbol.dispose]();
-    this.#connection = undefined;
+    this.#client.disconnect();
   }
 
   async #askVersion(): Promise<Told | undefined> {
     const { id, habits, world: { catalogue, findings } } = this.#options;
     const path = habits.form === "json" ? "/version.json" : "/version";
-    const answer = await this.#ask(`${path}?device=${id}`);
-    const text = new TextDecoder().decode(await this.#readAll(answer));
+    const answer = await this.#client.get(`${path}?device=${id}`);
+    const text = await readText(answer);
     if (answer.status !== 200) return this.#refused(answer, text);
     const claim = habits.form === "json" ? parseObject(text) : parseLines(text);
     if (!catalogue.has(id, claim)) {
@@ -137,9 +122,9 @@ export class Device {
   async #download(told: Told): Promise<void> {
     const { id, habits, world: { findings } } = this.#options;
     const version = habits.namesVersion ? `&version=${told.version}` : "";
-    const answer = await this.#ask(`/firmware?device=${id}${version}`);
+    const answer = await this.#client.get(`/firmware?device=${id}${version}`);
     if (answer.status !== 200) {
-      return this.#refused(answer, await this.#readText(answer), {
+      return this.#refused(answer, await readText(answer), {
         // A version that is deleted or replaced meanwhile is not there to be asked for by its name.
         ...(habits.namesVersion && { knownMs: told.atMs }),
       });
@@ -151,7 +136,10 @@ export class Device {
       answer.headers.get("content-length") === `${told.size}`;
     if (isPromised && !isAsTold) {
       const got = [...answer.headers].map((field) => field.join(": ")).join(", ");
-      findings.breach("not what was announced", `${id} was told ${show(told)}, and gets ${got}`);
+      findings.breach(
+        "not what was announced",
+        `${id} was told ${JSON.stringify(told)}, and gets ${got}`,
+      );
     }
     await this.#take(answer, told);
   }
@@ -159,10 +147,7 @@ export class Device {
   async #downloadIfChanged(): Promise<void> {
     const { id, chance, world: { findings } } = this.#options;
     const known = chance.is(ERASED) ? undefined : this.#runs;
-    const answer = await this.#ask(
-      `/firmware?device=${id}`,
-      known === undefined ? {} : { "if-none-match": known },
-    );
+    const answer = await this.#client.get(`/firmware?device=${id}`, { "if-none-match": known });
     if (answer.status === 304) {
       if (answer.headers.get("etag") !== known) {
         findings.breach(
@@ -172,7 +157,7 @@ export class Device {
       }
       return findings.count("not modified");
     }
-    if (answer.status !== 200) return this.#refused(answer, await this.#readText(answer));
+    if (answer.status !== 200) return this.#refused(answer, await readText(answer));
     await this.#take(answer, undefined);
   }
 
@@ -181,15 +166,15 @@ export class Device {
     const { id, habits, world: { findings } } = this.#options;
     this.#part = undefined;
     const version = habits.namesVersion && part.told ? `&version=${part.told.version}` : "";
-    const answer = await this.#ask(`/firmware?device=${id}${version}`, {
+    const answer = await this.#client.get(`/firmware?device=${id}${version}`, {
       range: `bytes=${part.length}-`,
-      ...(habits.resumes === "if-range" && { "if-range": part.etag }),
+      "if-range": habits.resumes === "if-range" ? part.etag : undefined,
     });
     const knownMs = part.atMs;
     const isPromised = part.life === answer.life && answer.askedMs - knownMs < PROMISE_MS;
     if (answer.status === 200) return await this.#take(answer, undefined);
     if (answer.status !== 206) {
-      return this.#refused(answer, await this.#readText(answer), {
+      return this.#refused(answer, await readText(answer), {
         ...((habits.namesVersion || !isPromised) && { knownMs }),
       });
     }
@@ -207,7 +192,7 @@ export class Device {
           `${id} has ${part.length} bytes of ${part.etag}, and gets ${got}`,
         );
       }
-      // After a kill, or a minute, this may be: the tag is what a device has to look at that does not say If-Range.
+      // After a kill, or a minute, this may be: who does not say If-Range has to look at the tag.
       return findings.count("resumed in vain");
     }
     await this.#take(answer, part.told, part);
@@ -216,7 +201,7 @@ export class Device {
   /** Reads a body to its end, or as far as this device comes, and judges it. */
   async #take(answer: Answer, told: Told | undefined, begun?: Part): Promise<void> {
     const { habits, chance, world: { findings, catalogue }, id } = this.#options;
-    const length = Number(answer.headers.get("content-length"));
+    const { length } = answer;
     const part = begun ?? {
       ...{ etag: answer.headers.get("etag") ?? "", told, size: length },
       ...{ chunks: [], length: 0, life: answer.life, atMs: answer.askedMs },
@@ -226,7 +211,7 @@ export class Device {
     if (habits.resumes !== "never") this.#part = part;
     catalogue.served(id);
     const cutAt = chance.is(habits.cuts) ? part.length + chance.below(length) : Infinity;
-    for await (const chunk of answer.connection.read(length)) {
+    for await (const chunk of answer.body) {
       findings.count("bytes", chunk.length);
       part.chunks.push(chunk);
       part.length += chunk.length;
@@ -266,7 +251,7 @@ export class Device {
     if (!isRight) {
       findings.breach(
         isResumed ? "two firmwares in one" : "wrong bytes",
-        `${id} has ${show(claim)} under ${part.etag}, which was never offered`,
+        `${id} has ${JSON.stringify(claim)} under ${part.etag}, which was never offered`,
       );
     }
     findings.count("downloads");
@@ -296,63 +281,11 @@ export class Device {
     }
   }
 
-  #wasCut(cut: Cut, sinceMs: number): void {
-    const { id, world: { service, findings } } = this.#options;
-    const wasOpenedMs = this.#openedMs;
+  #wasCut(cut: Cut): void {
+    const { id, world: { findings } } = this.#options;
     this.disconnect();
     findings.count("connections cut by the sabotage");
-    // A connection may have been killed long before it is used again.
-    if (service.excuses(cut, { sinceMs: cut.isTimeout ? sinceMs : wasOpenedMs })) return;
+    if (this.#client.excuses(cut)) return;
     findings.breach("cut off without a reason", `${id}: ${cut.message}: ${cut.cause}`);
   }
-
-  async #ask(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-    const { habits, address, world: { service, findings } } = this.#options;
-    if (this.#connection === undefined) {
-      this.#openedMs = performance.now();
-      const life = service.life;
-      this.#connection = { socket: await DeviceConnection.open(service.port), life };
-    }
-    const { socket, life } = this.#connection;
-    const askedMs = performance.now();
-    findings.count("requests");
-    const head = await socket.get(path, {
-      ...(habits.isBehindProxy && { "x-forwarded-for": address }),
-      ...headers,
-    });
-    return { ...head, path, connection: socket, life, askedMs };
-  }
-
-  async #readText(answer: Answer): Promise<string> {
-    return new TextDecoder().decode(await this.#readAll(answer));
-  }
-
-  async #readAll({ connection, headers }: Answer): Promise<Uint8Array> {
-    const chunks = [];
-    for await (const chunk of connection.read(Number(headers.get("content-length") ?? 0))) {
-      chunks.push(...chunk);
-    }
-    return Uint8Array.from(chunks);
-  }
-}
-
-/** What a device that reads no tags knows a firmware by. */
-function nameOf({ version, crc32, size }: Told): string {
-  return `${version} ${crc32} ${size}`;
-}
-
-type Announced = Pick<Told, "version" | "crc32" | "size">;
-
-function parseLines(text: string): Announced {
-  const [version = "", crc32, size] = text.split("\n");
-  return { version, crc32: Number(crc32), size: Number(size) };
-}
-
-function parseObject(text: string): Announced & Claim {
-  const { version, crc32, size, sha256, digest } = JSON.parse(text);
-  return { version, crc32, size, sha256, digest };
-}
-
-function show(claim: unknown): string {
-  return JSON.stringify(claim);
 }

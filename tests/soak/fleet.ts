@@ -7,6 +7,7 @@
 import type { Chance } from "./chance.ts";
 import { Device, type World } from "./device.ts";
 import { drawHabits } from "./habits.ts";
+import { sleep } from "./sleep.ts";
 
 /** Options of {@linkcode Fleet}. */
 export interface FleetOptions {
@@ -61,18 +62,4 @@ export class Fleet {
     await this.#shift?.over;
     this.#shift = undefined;
   }
-}
-
-/** Waits, unless it is told to stop. */
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

@@ -9,8 +9,8 @@ import type { Mosquitto } from "../helpers/mosquitto.ts";
 import type { Chance } from "./chance.ts";
 import type { Disk } from "./disk.ts";
 import type { Findings } from "./findings.ts";
-import { sleep } from "./fleet.ts";
 import type { Service } from "./service.ts";
+import { sleep } from "./sleep.ts";
 
 /** Options of {@linkcode Saboteur}. */
 export interface SaboteurOptions {

@@ -8,12 +8,13 @@
 import { Catalogue } from "./catalogue.ts";
 import { Chance } from "./chance.ts";
 import { Findings } from "./findings.ts";
-import { Fleet, sleep } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
 import { type Footprint, footprintOf } from "./footprint.ts";
 import { leftoversIn } from "./leftovers.ts";
 import { Publisher } from "./publisher.ts";
 import { type Licence, Saboteur } from "./saboteur.ts";
 import { judgeMessages, settle } from "./settle.ts";
+import { sleep } from "./sleep.ts";
 import { REGISTRY_CONCURRENCY, type SoakTools, Stage } from "./stage.ts";
 
 /** How a soak is done. */
