@@ -120,7 +120,8 @@ export class Device {
   }
 
   async #download(told: Told): Promise<void> {
-    const { id, habits, world: { findings } } = this.#options;
+    const { id, habits, chance, world: { findings } } = this.#options;
+    await new Promise((resolve) => setTimeout(resolve, chance.between(0, habits.dawdlesMs)));
     const version = habits.namesVersion ? `&version=${told.version}` : "";
     const answer = await this.#client.get(`/firmware?device=${id}${version}`);
     if (answer.status !== 200) {

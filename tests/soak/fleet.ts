@@ -36,7 +36,7 @@ export class Fleet {
       const id = ids[number % ids.length] ?? "";
       const isAlone = number + ids.length >= size && number < ids.length;
       const address = `10.0.${number >> 8}.${number & 255}`;
-      const habits = drawHabits(own, { isAlone, slowestBytesPerSecond });
+      const habits = drawHabits(own, { isAlone, pollMs, slowestBytesPerSecond });
       return { chance: own, device: new Device({ id, address, habits, chance: own, world }) };
     });
   }

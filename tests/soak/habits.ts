@@ -20,6 +20,8 @@ export interface Habits {
   readonly isConditional: boolean;
   /** How it goes on with what was cut off: by `If-Range`, by a bare range, or from the beginning. */
   readonly resumes: "if-range" | "range" | "never";
+  /** How long at most it takes from the version to the download, in milliseconds. */
+  readonly dawdlesMs: number;
   /** How often its own network cuts a download off, from 0 to 1. */
   readonly cuts: number;
   /** Bytes a second that it takes; as fast as it can without. */
@@ -30,12 +32,14 @@ export interface Habits {
  * Draws the habits of a device.
  *
  * @param settings.isAlone Whether no other device has its id.
+ * @param settings.pollMs How long it waits between two polls.
  * @param settings.slowestBytesPerSecond How slow slow devices are; others of them are a bit faster.
  */
 export function drawHabits(
   chance: Chance,
-  { isAlone, slowestBytesPerSecond }: {
+  { isAlone, pollMs, slowestBytesPerSecond }: {
     readonly isAlone: boolean;
+    readonly pollMs: number;
     readonly slowestBytesPerSecond: number;
   },
 ): Habits {
@@ -51,6 +55,7 @@ export function drawHabits(
     namesVersion: kind === "pinned",
     isConditional: kind === "conditional",
     resumes,
+    dawdlesMs: chance.is(0.4) ? pollMs : 0,
     cuts: kind === "resuming" ? 0.6 : 0.15,
     bytesPerSecond: kind === "slow" ? slowestBytesPerSecond * chance.between(1, 5) : undefined,
   };
