@@ -9,6 +9,7 @@ import { isServiceError } from "../errors.ts";
 import { repositoryOf } from "../repository.ts";
 import { deviceOfKey, partOf, queryOfKey, type Question, type Selection } from "../selection.ts";
 import { Allowance } from "./allowance.ts";
+import type { CacheEntry } from "./cache.ts";
 import { FirmwareChecks } from "./checks.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
 import type {
@@ -203,8 +204,8 @@ export class FirmwareManager {
     await Promise.all([key, ...others].map((each) => this.#checks.settled(each)));
     this.#lookup.forgetTags(device);
     // What an earlier process has left would be served on although the source says that it is gone.
-    if (this.#known.cache.peek(key) === undefined) await this.#restorer.load(key);
-    return await this.#checks.joinAll(key, others);
+    const entry = this.#known.cache.peek(key) ?? await this.#restorer.load(key);
+    return await this.#checks.joinAll(key, { kept: entry?.firmware, others });
   }
 
   /**
@@ -250,8 +251,8 @@ export class FirmwareManager {
     const { device, selection } = queryOfKey(key);
     if (selection.version === undefined) return undefined;
     const unnamed = this.#keys.of({ device, selection: partOf(selection) });
-    if (this.#known.cache.peek(unnamed) === undefined) await this.#restorer.load(unnamed);
-    return await this.#known.share(key);
+    const own = this.#known.cache.peek(unnamed) ?? await this.#restorer.load(unnamed);
+    return await this.#known.share(key, own);
   }
 
   /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */
@@ -270,7 +271,7 @@ export class FirmwareManager {
   async #checkOrKeep(key: string, known: Firmware): Promise<Firmware> {
     let newest = known;
     try {
-      newest = await this.#checks.join(key);
+      newest = await this.#checks.join(key, known);
     } catch (error) {
       if (isServiceError(error, ...NOTHING_THERE)) throw error;
     }
