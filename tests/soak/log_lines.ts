@@ -55,6 +55,7 @@ export class LogJudge {
     for (const record of records) {
       const line = JSON.stringify(record);
       if (secrets.some((secret) => line.includes(secret))) findings.breach("secret told", line);
+      if (record.message === "Fetched firmware") findings.count("firmware fetched");
       if (GRAVE.includes(record.level)) findings.logged(record.message);
       const isExpected = typeof record.level === "string" &&
         (!GRAVE.includes(record.level) || EXPECTED.includes(record.message) ||
