@@ -78,15 +78,15 @@ export class FirmwareChecks {
    * Checks all that a device asks for, or joins the checks that are under way.
    *
    * @param key Of the query that counts.
-   * @param settings.kept What is known of it.
-   * @param settings.others Of those whose failure matters only where it may end otherwise the next
-   * time.
+   * @param others Of those whose failure matters only where it may end otherwise the next time.
+   * @param settings.kept What is known of the first, as for {@linkcode FirmwareChecks.join}.
    * @returns What the source says is the newest for the first of them.
    * @throws {ServiceError} With any code but `firmware-gone`, once all checks have ended.
    */
   async joinAll(
     key: string,
-    { kept, others }: { readonly kept: Firmware | undefined; readonly others: readonly string[] },
+    others: readonly string[],
+    { kept }: { readonly kept?: Firmware | undefined } = {},
   ): Promise<Firmware> {
     const [newest, ...rest] = await Promise.allSettled([
       this.join(key, kept),

@@ -145,7 +145,7 @@ export class KnownFirmware {
    * @param own What the device is served without a name: it may have lost its place in the cache.
    * @returns What is kept for it from now on; undefined where nothing has that name.
    */
-  async share(key: string, own: CacheEntry | undefined): Promise<CacheEntry | undefined> {
+  async share(key: string, own?: CacheEntry): Promise<CacheEntry | undefined> {
     const query = queryOfKey(key);
     const { version } = query.selection;
     if (version === undefined) return undefined;

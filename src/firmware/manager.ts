@@ -205,7 +205,7 @@ export class FirmwareManager {
     this.#lookup.forgetTags(device);
     // What an earlier process has left would be served on although the source says that it is gone.
     const entry = this.#known.cache.peek(key) ?? await this.#restorer.load(key);
-    return await this.#checks.joinAll(key, { kept: entry?.firmware, others });
+    return await this.#checks.joinAll(key, others, { kept: entry?.firmware });
   }
 
   /**
