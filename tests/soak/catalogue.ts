@@ -22,33 +22,45 @@ export interface Offer {
   readonly sha256: string;
 }
 
+/** What is about to be offered. */
+export interface Offering {
+  readonly version: string;
+  readonly digest: string;
+  /** The firmware. */
+  readonly bytes: Uint8Array;
+  /** Digests of all that the store may keep of it: a layer, beside the firmware in it. */
+  readonly blobs: Iterable<string>;
+}
+
 /** What an answer or a message says of a firmware; members that it does not say are undefined. */
 export type Claim = { readonly [Member in keyof Offer]?: Offer[Member] | undefined };
 
-/** Knows what was offered, and which device ids were ever served. */
+/** Knows what was offered, which of it the service has, and which it had to part with. */
 export class Catalogue {
   readonly #offers = new Map<string, Offer[]>();
-  readonly #served = new Set<string>();
+  /** What each device id was told of last. */
+  readonly #told = new Map<string, Offer>();
+  /** Who was offered a content, by its SHA-256. */
+  readonly #offeredBy = new Map<string, { readonly id: string; readonly offer: Offer }[]>();
+  /** What had to go, since there was no room for it, and was not fetched since. */
+  readonly #evicted = new Set<Offer>();
 
   /** Takes down what is about to be pushed. */
-  offer(
-    id: string,
-    { version, digest, bytes }: Pick<Offer, "version" | "digest"> & { readonly bytes: Uint8Array },
-  ): Offer {
+  offer(id: string, { version, digest, bytes, blobs }: Offering): void {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const offer = { version, digest, size: bytes.length, crc32: crc32Reference(bytes), sha256 };
     const offers = this.#offers.get(id);
     if (offers === undefined) this.#offers.set(id, [offer]);
     else offers.push(offer);
-    return offer;
+    for (const content of new Set([sha256, ...[...blobs].map(hexOf)])) {
+      const others = this.#offeredBy.get(content) ?? [];
+      this.#offeredBy.set(content, [...others, { id, offer }]);
+    }
   }
 
   /** Whether one firmware that was offered for an id is all that is claimed, at once. */
   has(id: string, claim: Claim): boolean {
-    const claims = Object.entries(claim).filter(([, value]) => value !== undefined);
-    return this.#offers.get(id)?.some((offer) =>
-      claims.every(([member, value]) => offer[member as keyof Offer] === value)
-    ) ?? false;
+    return this.#offers.get(id)?.some((offer) => isOf(offer, claim)) ?? false;
   }
 
   /** What was offered under a version and a digest. */
@@ -58,13 +70,45 @@ export class Catalogue {
     );
   }
 
-  /** Notes that the service has this id's firmware in its folder from now on. */
-  served(id: string): void {
-    this.#served.add(id);
+  /** Notes what the service has told of an id: from now on it has that in its folder. */
+  told(id: string, claim: Claim): void {
+    const offer = this.#offers.get(id)?.findLast((offer) => isOf(offer, claim));
+    if (offer !== undefined) this.#told.set(id, offer);
   }
 
-  /** Whether the service has to serve this id, whoever of the others is away. */
-  isServed(id: string): boolean {
-    return this.#served.has(id);
+  /** Notes that a content had to go. */
+  evicted(sha256: string): void {
+    for (const { offer } of this.#offeredBy.get(sha256) ?? []) this.#evicted.add(offer);
   }
+
+  /** Notes that the service has got something again. */
+  fetched(id: string, digest: string): void {
+    for (const offer of this.#offers.get(id) ?? []) {
+      if (offer.digest === digest) this.#evicted.delete(offer);
+    }
+  }
+
+  /**
+   * Whether the service has to serve this id, whoever of the others is away.
+   *
+   * @param version What is asked for by its name. @default what was told of last
+   */
+  isKept(id: string, version?: string): boolean {
+    const told = this.#told.get(id);
+    if (told === undefined) return false;
+    const wanted = version === undefined
+      ? [told]
+      : this.#offers.get(id)?.filter((offer) => offer.version === version) ?? [];
+    return !wanted.some((offer) => this.#evicted.has(offer));
+  }
+}
+
+function isOf(offer: Offer, claim: Claim): boolean {
+  return Object.entries(claim).every(([member, value]) =>
+    value === undefined || offer[member as keyof Offer] === value
+  );
+}
+
+function hexOf(digest: string): string {
+  return digest.slice(digest.indexOf(":") + 1);
 }

@@ -114,7 +114,7 @@ export class Device {
     if (!catalogue.has(id, claim)) {
       findings.breach("wrong bytes", `${id} is told ${text}, which was never offered`);
     }
-    catalogue.served(id);
+    catalogue.told(id, claim);
     findings.count("versions told");
     return { ...claim, life: answer.life, atMs: answer.askedMs };
   }
@@ -201,7 +201,7 @@ export class Device {
 
   /** Reads a body to its end, or as far as this device comes, and judges it. */
   async #take(answer: Answer, told: Told | undefined, begun?: Part): Promise<void> {
-    const { habits, chance, world: { findings, catalogue }, id } = this.#options;
+    const { habits, chance, world: { findings } } = this.#options;
     const { length } = answer;
     const part = begun ?? {
       ...{ etag: answer.headers.get("etag") ?? "", told, size: length },
@@ -210,7 +210,6 @@ export class Device {
     part.life = answer.life;
     part.atMs = answer.askedMs;
     if (habits.resumes !== "never") this.#part = part;
-    catalogue.served(id);
     const cutAt = chance.is(habits.cuts) ? part.length + chance.below(length) : Infinity;
     for await (const chunk of answer.body) {
       findings.count("bytes", chunk.length);
@@ -268,12 +267,15 @@ export class Device {
     text: string,
     { knownMs = Infinity }: { readonly knownMs?: number } = {},
   ): undefined {
-    const { id, world: { catalogue, findings, hasChanged } } = this.#options;
+    const { id, world: { service, catalogue, findings, hasChanged } } = this.#options;
     if (answer.status === 503 && text.startsWith("Too many downloads")) {
       findings.count("sent away, too many downloads");
       return;
     }
-    const isExcused = !catalogue.isServed(id) ||
+    // What had to go for room was logged before this answer.
+    service.judgeLog();
+    const [, version] = /&version=(.+)$/.exec(answer.path) ?? [];
+    const isExcused = !catalogue.isKept(id, version) ||
       hasChanged(id, { sinceMs: knownMs - GONE_MS });
     findings.count(isExcused ? "refused for a reason" : "refused");
     if (!isExcused) {

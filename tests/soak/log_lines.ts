@@ -6,6 +6,7 @@
  */
 
 import type { LogRecord } from "../helpers/otaflux.ts";
+import type { Catalogue } from "./catalogue.ts";
 import type { Findings } from "./findings.ts";
 
 /** Messages that docs/operations.md, docs/mqtt.md and docs/tls.md foretell for what is done here. */
@@ -31,6 +32,8 @@ const GRAVE: readonly unknown[] = ["warn", "error"];
 export interface LogJudgeOptions {
   /** Hears of what should not have been logged. */
   readonly findings: Findings;
+  /** Hears of what was fetched, and of what had to go. */
+  readonly catalogue: Catalogue;
   /** What must be in no line. */
   readonly secrets: readonly string[];
   /** Where all lines are kept, for whoever looks into a breach. @default nowhere */
@@ -55,12 +58,25 @@ export class LogJudge {
     for (const record of records) {
       const line = JSON.stringify(record);
       if (secrets.some((secret) => line.includes(secret))) findings.breach("secret told", line);
-      if (record.message === "Fetched firmware") findings.count("firmware fetched");
+      this.#follow(record);
       if (GRAVE.includes(record.level)) findings.logged(record.message);
       const isExpected = typeof record.level === "string" &&
         (!GRAVE.includes(record.level) || EXPECTED.includes(record.message) ||
           EXPECTED_REASONS.includes(record.reason));
       if (!isExpected) findings.breach("unexpected line in the log", line);
+    }
+  }
+
+  /** What the service has is known from its log only. */
+  #follow({ message, device, digest, sha256 }: LogRecord): void {
+    const { findings, catalogue } = this.#options;
+    if (message === "Fetched firmware") {
+      findings.count("firmware fetched");
+      catalogue.fetched(String(device), String(digest));
+    }
+    if (message === "Firmware has to go, the cache is full") {
+      findings.count("firmware evicted");
+      catalogue.evicted(String(sha256));
     }
   }
 }

@@ -166,8 +166,11 @@ export class Publisher {
     const { registry, catalogue } = this.#options;
     const recipe = draw(this.#repository(id).twins, chance);
     const artifact = await make(recipe);
-    const { digest } = artifact;
-    catalogue.offer(id, { version: versionOf(tag), digest, bytes: bytesOf(recipe) });
+    const { digest, blobs } = artifact;
+    catalogue.offer(id, {
+      ...{ version: versionOf(tag), digest },
+      ...{ bytes: bytesOf(recipe), blobs: blobs.keys() },
+    });
     await untilDone(() => registry.push(repositoryOf(id), tag, artifact));
     this.#repository(id).tags.set(tag, { recipe, digest });
     this.#options.findings.did(`pushed ${id}:${tag}, ${digest.slice(0, 15)}`);

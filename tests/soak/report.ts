@@ -26,7 +26,7 @@ export function showReport(
     ["registry, broker, service: paused", each(...TARGETS.map((target) => `${target} paused`))],
     ["disk filled", each("disk filled")],
     ["versions pushed, tags moved, deleted", each("versions pushed", "tags moved", "tags deleted")],
-    ["fetched from the registry by the service", each("firmware fetched")],
+    ["firmware fetched, evicted by the service", each("firmware fetched", "firmware evicted")],
     ["events acknowledged, messages received", each("events acknowledged", "messages")],
     ["requests of devices", each("requests")],
     ["not modified, sent away, refused for a reason", each(...ANSWERS)],

@@ -105,7 +105,8 @@ export class Service implements AsyncDisposable {
 
   /** Judges what it logged since the last time. */
   judgeLog(): void {
-    const life = this.#running;
+    const life = this.#current;
+    if (life === undefined) return;
     const { records } = life.otaflux;
     this.#options.log.judge(records.slice(life.judged));
     life.judged = records.length;

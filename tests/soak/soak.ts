@@ -95,8 +95,10 @@ const SPARE_DESCRIPTORS = REGISTRY_CONCURRENCY;
 export async function soak(tools: SoakTools, options: SoakOptions): Promise<SoakReport> {
   const findings = new Findings(options.say);
   const cacheSize = Math.ceil(options.ids * IDS_IN_MEMORY);
-  await using stage = await Stage.set(tools, { findings, cacheSize, logPath: options.logPath });
-  const run = new Soak(stage, findings, options);
+  const catalogue = new Catalogue();
+  const { logPath } = options;
+  await using stage = await Stage.set(tools, { findings, catalogue, cacheSize, logPath });
+  const run = new Soak({ stage, findings, catalogue }, options);
   await run.prepare();
   for (const chapter of CHAPTERS) if (!options.signal?.aborted) await run.live(chapter);
   await run.finish();
@@ -109,7 +111,7 @@ class Soak {
   readonly #findings: Findings;
   readonly #options: SoakOptions;
   readonly #ids: readonly string[];
-  readonly #catalogue = new Catalogue();
+  readonly #catalogue: Catalogue;
   readonly #fleet: Fleet;
   readonly #saboteur: Saboteur;
   readonly #publishers: readonly { readonly publisher: Publisher; readonly chance: Chance }[];
@@ -117,18 +119,26 @@ class Soak {
   #slowestMs = 0;
   readonly stays: Stay[] = [];
 
-  constructor(stage: Stage, findings: Findings, options: SoakOptions) {
+  constructor(
+    { stage, findings, catalogue }: {
+      readonly stage: Stage;
+      readonly findings: Findings;
+      readonly catalogue: Catalogue;
+    },
+    options: SoakOptions,
+  ) {
     const { seed, devices, pollMs, slowestBytesPerSecond, tempo } = options;
     const chance = new Chance(seed);
     this.#stage = stage;
     this.#findings = findings;
+    this.#catalogue = catalogue;
     this.#options = options;
     const ids = this.#ids = Array.from(
       { length: options.ids },
       // Some below others' names, as devices of one place are.
       (_, number) => number % 5 === 0 ? `garden/pump-${number}` : `pump-${number}`,
     );
-    const shared = { ...stage, catalogue: this.#catalogue, findings };
+    const shared = { ...stage, catalogue, findings };
     this.#publishers = Array.from({ length: PUBLISHERS }, (_, number) => {
       const own = chance.fork(`publisher ${number}`);
       const theirs = ids.filter((_, at) => at % PUBLISHERS === number);

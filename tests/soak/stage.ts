@@ -14,6 +14,7 @@ import {
   type Received,
   type Subscriber,
 } from "../helpers/mosquitto.ts";
+import type { Catalogue } from "./catalogue.ts";
 import { Disk } from "./disk.ts";
 import type { Findings } from "./findings.ts";
 import { LogJudge } from "./log_lines.ts";
@@ -48,7 +49,7 @@ const WEBHOOK_SECRET = "rain-rain-go-away";
  * it serves at once, and a registry that is paused for longer than is waited for it.
  */
 const LIMITS = [
-  ...["--cache-max-bytes", "80MiB", "--max-downloads", "10"],
+  ...["--cache-max-bytes", "112MiB", "--max-downloads", "10"],
   ...["--registry-concurrency", `${REGISTRY_CONCURRENCY}`, "--registry-timeout", "5s"],
 ];
 
@@ -87,8 +88,9 @@ export class Stage implements AsyncDisposable {
    */
   static async set(
     { registry: docker, broker: mosquitto }: SoakTools,
-    { findings, cacheSize, logPath }: {
+    { findings, catalogue, cacheSize, logPath }: {
       readonly findings: Findings;
+      readonly catalogue: Catalogue;
       readonly cacheSize: number;
       readonly logPath?: string | undefined;
     },
@@ -122,7 +124,7 @@ export class Stage implements AsyncDisposable {
       new Service({
         port,
         findings,
-        log: new LogJudge({ findings, secrets, path: logPath }),
+        log: new LogJudge({ findings, catalogue, secrets, path: logPath }),
         otaflux: {
           args: [
             ...["--registry-url", registry.origin, "--repository-prefix", REPOSITORY_PREFIX],
