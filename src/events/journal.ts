@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isServiceError, ServiceError } from "../errors.ts";
+import { describeError, isServiceError, ServiceError } from "../errors.ts";
 import { storing } from "../files.ts";
 import { logger } from "../log.ts";
 import { SingleFlight } from "../single_flight.ts";
@@ -137,16 +137,17 @@ export class EventJournal {
     await this.#inTurn(async () => {
       if (this.revisionOf(device) !== revision) return;
       this.#entries.delete(device);
-      try {
-        // First of all: a repetition must be known as such once the event is not there any more.
-        await this.#folder?.writeSeen(this.#seen.entries);
-        await this.#folder?.remove(device);
-      } catch (error) {
-        log.warn("Event cannot be removed, it will be carried out again after a restart", {
-          device,
-          reason: String(error),
-        });
-      }
+      // First of all: a repetition must be known as such once the event is not there any more. On a
+      // full disk it will not be; better one check too many than an event that never goes away.
+      const seen = this.#seen.entries;
+      await tolerate(
+        "Events that were taken cannot be noted, a repetition will be carried out after a restart",
+        { device, work: async () => await this.#folder?.writeSeen(seen) },
+      );
+      await tolerate(
+        "Event cannot be removed, it will be carried out again after a restart",
+        { device, work: async () => await this.#folder?.remove(device) },
+      );
     });
   }
 
@@ -199,5 +200,17 @@ export class EventJournal {
 
   #inTurn(work: () => Promise<void>): Promise<void> {
     return this.#turns.take("folder", work);
+  }
+}
+
+/** Does what the check was not for: where it fails, that is logged. */
+async function tolerate(
+  consequence: string,
+  { device, work }: { readonly device: string; readonly work: () => Promise<void> },
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log.warn(consequence, { device, reason: describeError(error) });
   }
 }

@@ -66,11 +66,12 @@ export class FirmwareChecks {
    * Checks a query for who waits, or joins the check that is under way.
    *
    * @param key Of the query.
+   * @param kept What is known of it, where that may have lost its place in the cache already.
    * @returns What the source says is the newest, verified and taken down.
    * @throws {ServiceError} With any code but `firmware-gone`; that, too, is taken down.
    */
-  join(key: string): Promise<Firmware> {
-    return this.#checks.join(key, () => this.#check(key));
+  join(key: string, kept?: Firmware): Promise<Firmware> {
+    return this.#checks.join(key, () => this.#check(key, kept));
   }
 
   /**
@@ -78,13 +79,19 @@ export class FirmwareChecks {
    *
    * @param key Of the query that counts.
    * @param others Of those whose failure matters only where it may end otherwise the next time.
+   * @param settings.kept What is known of the first, as for {@linkcode FirmwareChecks.join}.
    * @returns What the source says is the newest for the first of them.
    * @throws {ServiceError} With any code but `firmware-gone`, once all checks have ended.
    */
-  async joinAll(key: string, others: readonly string[]): Promise<Firmware> {
-    const [newest, ...rest] = await Promise.allSettled(
-      [key, ...others].map((each) => this.join(each)),
-    );
+  async joinAll(
+    key: string,
+    others: readonly string[],
+    { kept }: { readonly kept?: Firmware | undefined } = {},
+  ): Promise<Firmware> {
+    const [newest, ...rest] = await Promise.allSettled([
+      this.join(key, kept),
+      ...others.map((other) => this.join(other)),
+    ]);
     if (newest?.status !== "fulfilled") throw newest?.reason;
     const failed = rest.find((result) =>
       result.status === "rejected" && isServiceError(result.reason, ...WORTH_ANOTHER_TRY)
@@ -105,7 +112,7 @@ export class FirmwareChecks {
     const { gate, now } = this.#options;
     const mayAsk = now() >= entry.retryAtMs && gate.admits;
     if (!mayAsk || this.#checks.has(key)) return false;
-    this.#checks.join(key, () => gate.behind(() => this.#check(key)))
+    this.#checks.join(key, () => gate.behind(() => this.#check(key, entry.firmware)))
       .catch((error) =>
         log.debug("Check failed", { ...askedBy(key), reason: describeError(error) })
       );
@@ -152,11 +159,18 @@ export class FirmwareChecks {
     });
   }
 
-  async #check(key: string): Promise<Firmware> {
+  /**
+   * @param kept What is known of the query now. It may lose its place in the cache while it waits for
+   * its turn, but not in the store: it need not be fetched again.
+   */
+  async #check(
+    key: string,
+    kept = this.#options.known.cache.peek(key)?.firmware,
+  ): Promise<Firmware> {
     const { keys, known, lookup, gate } = this.#options;
     const since = lookup.moment;
     return await gate.ask(async () => {
-      const before = known.cache.peek(key)?.firmware;
+      const before = known.cache.peek(key)?.firmware ?? kept;
       const others = known.others(key).map(({ firmware }) => firmware);
       const isInvented = before === undefined && !keys.isDefault(key);
       const options = { since, sharedForMs: isInvented ? this.#sharedForMs : 0, others };

@@ -142,13 +142,15 @@ export class KnownFirmware {
    * told of it comes for it, whether the source can be asked or not.
    *
    * @param key Of a query that is not kept.
+   * @param own What the device is served without a name: it may have lost its place in the cache.
    * @returns What is kept for it from now on; undefined where nothing has that name.
    */
-  async share(key: string): Promise<CacheEntry | undefined> {
+  async share(key: string, own?: CacheEntry): Promise<CacheEntry | undefined> {
     const query = queryOfKey(key);
     const { version } = query.selection;
     if (version === undefined) return undefined;
-    const entry = this.others(key).find(({ firmware }) => firmware.version === version);
+    const served = own === undefined ? this.others(key) : [own, ...this.others(key)];
+    const entry = served.find(({ firmware }) => firmware.version === version);
     if (entry === undefined) return undefined;
     const { firmware } = entry;
     const layer = { digest: `sha256:${firmware.sha256}`, sha256: undefined } as const;

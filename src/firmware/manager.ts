@@ -7,8 +7,9 @@
 
 import { isServiceError } from "../errors.ts";
 import { repositoryOf } from "../repository.ts";
-import { deviceOfKey, type Question, type Selection } from "../selection.ts";
+import { deviceOfKey, partOf, queryOfKey, type Question, type Selection } from "../selection.ts";
 import { Allowance } from "./allowance.ts";
+import type { CacheEntry } from "./cache.ts";
 import { FirmwareChecks } from "./checks.ts";
 import type { DowngradeGuard } from "./downgrade.ts";
 import type {
@@ -141,7 +142,7 @@ export class FirmwareManager {
     this.#known.expire(nowMs);
     const key = this.#keys.of(question);
     const entry = this.#known.cache.get(key) ?? await this.#restorer.load(key) ??
-      await this.#known.share(key);
+      await this.#share(key);
     if (entry === undefined) return await this.#first(key);
     const { refreshIntervalMs } = this.#options;
     if (refreshIntervalMs === 0) return await this.#checkOrKeep(key, entry.firmware);
@@ -203,8 +204,8 @@ export class FirmwareManager {
     await Promise.all([key, ...others].map((each) => this.#checks.settled(each)));
     this.#lookup.forgetTags(device);
     // What an earlier process has left would be served on although the source says that it is gone.
-    if (this.#known.cache.peek(key) === undefined) await this.#restorer.load(key);
-    return await this.#checks.joinAll(key, others);
+    const entry = this.#known.cache.peek(key) ?? await this.#restorer.load(key);
+    return await this.#checks.joinAll(key, others, { kept: entry?.firmware });
   }
 
   /**
@@ -242,6 +243,18 @@ export class FirmwareManager {
     return (this.#now() - entry.confirmedAtMs) / 1000;
   }
 
+  /**
+   * What is asked for by its name may be what the device is served without one. That may have lost
+   * its place in the cache, or be left by an earlier process.
+   */
+  async #share(key: string): Promise<CacheEntry | undefined> {
+    const { device, selection } = queryOfKey(key);
+    if (selection.version === undefined) return undefined;
+    const unnamed = this.#keys.of({ device, selection: partOf(selection) });
+    const own = this.#known.cache.peek(unnamed) ?? await this.#restorer.load(unnamed);
+    return await this.#known.share(key, own);
+  }
+
   /** Nothing is known of the device: whoever asks waits, and all who ask wait for the same. */
   async #first(key: string): Promise<Firmware> {
     const device = deviceOfKey(key);
@@ -258,7 +271,7 @@ export class FirmwareManager {
   async #checkOrKeep(key: string, known: Firmware): Promise<Firmware> {
     let newest = known;
     try {
-      newest = await this.#checks.join(key);
+      newest = await this.#checks.join(key, known);
     } catch (error) {
       if (isServiceError(error, ...NOTHING_THERE)) throw error;
     }

@@ -222,8 +222,11 @@ export class MqttNotifier {
     const late = this.#pause(RETAINED_WAIT_MS, waiting.signal).then(() => false);
     const isComplete = isHeard && await Promise.race([echo, late]);
     waiting.abort();
-    if (this.#session !== session || this.#closing.signal.aborted) return;
+    const isOver = (): boolean => this.#session !== session || this.#closing.signal.aborted;
+    if (isOver()) return;
     if (isComplete) this.#restore();
+    // A broker that was slow, or paused, has lost no less than one that was quick.
+    else if (isHeard) void echo.then(() => isOver() || this.#restore());
     this.#deliveries.begin(session);
   }
 

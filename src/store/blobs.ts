@@ -5,6 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { describeError } from "../errors.ts";
 import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "../files.ts";
 import { logger } from "../log.ts";
 import { SingleFlight } from "../single_flight.ts";
@@ -15,6 +16,12 @@ import { MemoryReader } from "./memory.ts";
 
 const log = logger("store");
 
+/** How much it matters that a blob goes. */
+export interface ReleaseOptions {
+  /** Whether it may stay for now where its references cannot be taken away: it is only too much. */
+  readonly mayStay: boolean;
+}
+
 /** Options of {@linkcode Blobs.open}. */
 export interface BlobsOptions {
   /** The folder of the blobs; made where it is missing. */
@@ -23,8 +30,11 @@ export interface BlobsOptions {
   readonly drafts: string;
   /** The most bytes of all blobs together. */
   readonly maxBytes: number;
-  /** Called before a blob has to go that something refers to: takes the references away. */
-  readonly release: (sha256: string) => Promise<void>;
+  /**
+   * Called before a blob has to go that something refers to: takes the references away, or throws
+   * where it cannot, and may.
+   */
+  readonly release: (sha256: string, options: ReleaseOptions) => Promise<void>;
   /** Told of each blob that has to go because there are too many bytes. @default nobody */
   readonly onEviction?: (() => void) | undefined;
 }
@@ -193,13 +203,9 @@ export class Blobs {
     for (const sha256 of blobs) this.#known.settle(sha256);
   }
 
-  /**
-   * Removes a blob with what refers to it. Whoever reads it at the moment reads on.
-   *
-   * @param sha256 In hex.
-   */
-  async remove(sha256: string): Promise<void> {
-    await this.#options.release(sha256);
+  /** Removes a blob with what refers to it. Whoever reads it at the moment reads on. */
+  async #remove(sha256: string, options: ReleaseOptions): Promise<void> {
+    await this.#options.release(sha256, options);
     await removeIfThere(this.path(sha256));
     this.#known.forget(sha256);
   }
@@ -261,7 +267,7 @@ export class Blobs {
       }
     }
     log.error("Firmware was changed on disk, removing it", { sha256 });
-    await this.remove(sha256);
+    await this.#remove(sha256, { mayStay: false });
     return false;
   }
 
@@ -269,9 +275,14 @@ export class Blobs {
     for (const sha256 of this.#known.byUse()) {
       if (this.bytes <= this.#options.maxBytes) return;
       if (this.#known.isFresh(sha256)) continue;
-      log.info("Firmware has to go, the cache is full", { sha256 });
-      this.#options.onEviction?.();
-      await this.remove(sha256);
+      try {
+        await this.#remove(sha256, { mayStay: true });
+        log.info("Firmware has to go, the cache is full", { sha256 });
+        this.#options.onEviction?.();
+      } catch (error) {
+        // The next ones may be easier to part with.
+        log.debug("Firmware cannot go yet", { sha256, reason: describeError(error) });
+      }
     }
   }
 }

@@ -16,7 +16,7 @@ import { isMissing, storing } from "../files.ts";
 import { logger } from "../log.ts";
 import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
 import { Turns } from "../turns.ts";
-import { type BlobDraft, Blobs } from "./blobs.ts";
+import { type BlobDraft, Blobs, type ReleaseOptions } from "./blobs.ts";
 import type { FileReader } from "./file_reader.ts";
 import { Layouts, OWN_FOLDER } from "./layouts.ts";
 import { lockFile } from "./lock.ts";
@@ -89,7 +89,7 @@ export class DiskStore implements Disposable {
           drafts: `${own}/drafts`,
           maxBytes,
           onEviction,
-          release: (sha256) => store.#letGo(sha256),
+          release: (sha256, options) => store.#letGo(sha256, options),
         });
         return store;
       } catch (error) {
@@ -248,8 +248,8 @@ export class DiskStore implements Disposable {
     this.#releaser.note(device, kept);
   }
 
-  async #letGo(sha256: string): Promise<void> {
-    await this.#releaser.release(sha256);
+  async #letGo(sha256: string, options: ReleaseOptions): Promise<void> {
+    await this.#releaser.release(sha256, options);
     this.#layers.delete(sha256);
   }
 }

@@ -6,6 +6,7 @@
 
 import { logger } from "../log.ts";
 import type { Turns } from "../turns.ts";
+import type { ReleaseOptions } from "./blobs.ts";
 import type { Layouts } from "./layouts.ts";
 import { contentsOf, type KeptFirmware } from "./record.ts";
 import { References } from "./references.ts";
@@ -63,8 +64,10 @@ export class Releaser {
    * Takes a content away from all that refer to it, and from nobody else.
    *
    * @param sha256 In hex.
+   * @param options Whether it may stay.
+   * @throws {ServiceError} `storage-failed` where it may stay, and has to: on a full disk.
    */
-  async release(sha256: string): Promise<void> {
+  async release(sha256: string, options: ReleaseOptions): Promise<void> {
     const { layouts, turns } = this.#options;
     const references = await (this.#scan ??= this.#findReferences().catch((error) => {
       this.#scan = undefined;
@@ -76,19 +79,25 @@ export class Releaser {
         const kept = await layout.read();
         // Without its layer a layout would name what is not there.
         const rest = kept.filter((one) => !contentsOf(one).includes(sha256));
-        if (rest.length < kept.length) await this.#shrink(device, rest);
+        if (rest.length < kept.length) await this.#shrink(device, rest, options);
         await layout.remove(`sha256:${sha256}`);
         this.note(device, rest);
       });
     }
   }
 
-  async #shrink(device: string, rest: readonly KeptFirmware[]): Promise<void> {
+  async #shrink(
+    device: string,
+    rest: readonly KeptFirmware[],
+    { mayStay }: ReleaseOptions,
+  ): Promise<void> {
     const layout = this.#options.layouts.of(device);
     try {
       await layout.rewrite(rest);
     } catch (error) {
-      // Where the disk is full, too, an index must still not name what has to go.
+      // On a full disk, too, an index must not name what is damaged; but what is only too much stays
+      // for now, rather than that the device loses all that it has.
+      if (mayStay) throw error;
       log.warn("Cannot write what is left of a device", { device, reason: String(error) });
       await layout.rewrite([]);
     }

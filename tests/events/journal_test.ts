@@ -171,14 +171,36 @@ Deno.test("EventJournal carries out again what it cannot remove, and says so", (
     using logs = new CapturedLogs();
     const journal = await open(folder);
     await journal.accept({ id: "1", devices: ["a"] });
-    await Deno.mkdir(`${folder}/${FOLDER}/seen.json/full`, { recursive: true });
+    const pending = `${folder}/${FOLDER}/pending`;
+    await Deno.rename(pending, `${pending}-elsewhere`);
+    await Deno.symlink("pending", pending);
     await finish(journal, "a");
     assert.deepEqual(logs.messages("warn"), [
       "Event cannot be removed, it will be carried out again after a restart",
     ]);
     assert.deepEqual(journal.devices, []);
-    await Deno.remove(`${folder}/${FOLDER}/seen.json`, { recursive: true });
+    await Deno.remove(pending);
+    await Deno.rename(`${pending}-elsewhere`, pending);
     assert.deepEqual((await open(folder)).devices, ["a"]);
+  }));
+
+Deno.test("EventJournal removes an event also where it cannot note that it was taken", () =>
+  withFolder(async (folder) => {
+    using logs = new CapturedLogs();
+    const journal = await open(folder);
+    await journal.accept({ id: "1", devices: ["a"] });
+    const seen = `${folder}/${FOLDER}/seen.json`;
+    await Deno.mkdir(`${seen}/full`, { recursive: true });
+    await finish(journal, "a");
+    assert.deepEqual(logs.messages("warn"), [
+      "Events that were taken cannot be noted, a repetition will be carried out after a restart",
+    ]);
+    assert.equal(await journal.accept({ id: "1", devices: ["a"] }), "repeated");
+    await Deno.remove(seen, { recursive: true });
+    assert.deepEqual((await open(folder)).devices, []);
+    await journal.accept({ id: "2", devices: ["a"] });
+    await finish(journal, "a");
+    assert.equal(await (await open(folder)).accept({ id: "1", devices: ["a"] }), "repeated");
   }));
 
 Deno.test("EventJournal clears drafts, keeps an event whose file was spoiled, and nothing that is none", () =>

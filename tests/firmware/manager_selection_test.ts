@@ -145,6 +145,19 @@ Deno.test("A version by its name is served from what the device has, without its
   await assert.rejects(bench.version({ version: "2.0.0", file: "a" }));
 });
 
+Deno.test("A version by its name is served from what another process has left, without its source", () =>
+  withFolder(async (directory) => {
+    {
+      using store = await DiskStore.open({ directory, maxBytes: 100_000 });
+      await new Bench({ store }).version();
+    }
+    using store = await DiskStore.open({ directory, maxBytes: 100_000 });
+    const bench = new Bench({ store });
+    bench.source.failure = outage;
+    assert.equal(await bench.version({ version: "2.0.0" }), "2.0.0");
+    await assert.rejects(bench.version({ version: "1.0.0" }), { code: "source-unavailable" });
+  }));
+
 Deno.test("FirmwareManager.getAnnounced() knows what was announced for the same selection", async () => {
   const bench = new Bench();
   const query = { device: DEVICE, selection: { constraint: "^1" } };

@@ -37,6 +37,23 @@ Deno.test("FirmwareManager serves what another one has left, without its source"
     assert.deepEqual(await afterRestart(directory), one);
   }));
 
+Deno.test("What loses its place in memory while it waits to be checked is held, and not fetched again", () =>
+  withFolder(async (directory) => {
+    using store = await DiskStore.open({ directory, maxBytes: 100_000 });
+    const subject = new ManagerBench(DEVICE, { store, cacheSize: 1, concurrency: 1 });
+    const devices = [DEVICE, "stm32", "linux"];
+    for (const device of devices) subject.source.push(device, "1.0.0", orasArtifact(one));
+    for (const device of devices) await subject.manager.get(device);
+    subject.source.forgetCalls();
+    await Promise.all(devices.map((device) => subject.manager.refresh(device)));
+    assert.equal(subject.source.calls.includes("openBlob"), false, "all are there still");
+    const told = await subject.get();
+    for (const device of devices) subject.source.push(device, "2.0.0", orasArtifact(two));
+    subject.source.deleteManifest(told.digest);
+    await Promise.all(devices.map((device) => subject.manager.refresh(device)));
+    assert.equal((await subject.manager.getAnnounced(DEVICE, told)).version, "1.0.0");
+  }));
+
 Deno.test("FirmwareManager fetches again what was changed on disk, and writes it down again", () =>
   withFolder(async (directory) => {
     {

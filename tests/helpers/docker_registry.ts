@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import type { DebianTool } from "./debian.ts";
+import { freeze } from "./freeze.ts";
 import type { Artifact } from "./manifest.ts";
 import { deleteManifest, pushArtifact, type PushTarget } from "./push.ts";
 import type { Credentials } from "./registry/auth.ts";
@@ -174,11 +175,7 @@ export class DockerRegistry implements AsyncDisposable {
    * kernel, and nobody answers.
    */
   async pause(): Promise<void> {
-    if (!this.#process) return;
-    const { child } = this.#process;
-    child.kill("SIGSTOP");
-    // The signal takes its time to reach every thread, and none but a parent's wait is told.
-    while (!await isFrozen(child.pid)) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (this.#process) await freeze(this.#process.child);
   }
 
   /** Lets a frozen registry go on where it was. */
@@ -240,14 +237,4 @@ export class DockerRegistry implements AsyncDisposable {
       this.#log.splice(0, this.#log.length - LOG_LINES_KEPT);
     }
   }
-}
-
-/** Tells whether every thread of a process has been stopped, by the state letter in `/proc`. */
-async function isFrozen(pid: number): Promise<boolean> {
-  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-    const stat = await Deno.readTextFile(`/proc/${pid}/task/${name}/stat`);
-    // The program's name, in parentheses, may hold anything.
-    if (!/^ T/.test(stat.slice(stat.lastIndexOf(")") + 1))) return false;
-  }
-  return true;
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Certificates } from "./certificates.ts";
 import { run } from "./cache.ts";
 import { type DebianTool, debianTool, type Unavailable } from "./debian.ts";
+import { freeze } from "./freeze.ts";
 import { TextLineStream } from "./lines.ts";
 
 /** The programs of both packages. */
@@ -51,7 +52,7 @@ export interface Received {
 /** Far beyond the fraction of a second that it takes, far below a test runner's patience. */
 const START_TIMEOUT_MS = 20_000;
 
-/** A broker on a free loopback port; it can be killed and started again there. */
+/** A broker on a free loopback port; it can be killed, frozen, and started again there. */
 export class Mosquitto implements AsyncDisposable {
   readonly #tools: MosquittoTools;
   readonly #options: MosquittoOptions;
@@ -125,6 +126,16 @@ export class Mosquitto implements AsyncDisposable {
       if (!(error instanceof TypeError)) throw error; // It has ended by itself.
     }
     await Promise.all([process?.status, this.#log]);
+  }
+
+  /** Freezes it, and waits until it is frozen. */
+  async pause(): Promise<void> {
+    if (this.#process) await freeze(this.#process);
+  }
+
+  /** Lets a frozen broker go on where it was. */
+  resume(): void {
+    this.#process?.kill("SIGCONT");
   }
 
   /** Subscribes by `mosquitto_sub`, and waits until the broker has confirmed it. */

@@ -200,6 +200,24 @@ Deno.test("MqttNotifier publishes again what a broker has lost that it had confi
   assert.deepEqual(bench.versions, ["1.0.0", "1.0.0"]);
 });
 
+Deno.test("MqttNotifier publishes again what a broker has lost that is slow to tell what it has", async () => {
+  const bench = await Bench.start();
+  await bench.connect();
+  await bench.notifier.announce("pump", V1);
+  await bench.idle();
+  bench.broker.disconnect();
+  bench.broker.forget();
+  bench.broker.delivers = false;
+  await bench.connect();
+  bench.pauses.at(-1)?.end();
+  await bench.idle();
+  assert.deepEqual(bench.versions, ["1.0.0"], "what the broker has is not known");
+  bench.broker.delivers = true;
+  bench.broker.receive("ota/$state", "online");
+  await bench.idle();
+  assert.deepEqual(bench.versions, ["1.0.0", "1.0.0"]);
+});
+
 Deno.test("MqttNotifier asks the source before it restores what it knows: others may know more", async () => {
   const bench = await Bench.start();
   await bench.connect();

@@ -6,6 +6,7 @@ import { DiskStore } from "../../src/store/disk.ts";
 import { debianTool } from "../helpers/debian.ts";
 import { filesOf, put, recordOf, sha256Of, withFolder } from "../helpers/disk.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { cannotMount, mountSmallDisk } from "../helpers/small_disk.ts";
 import { storedBytes } from "../helpers/stored.ts";
 
 const one = firmwareBytes(1000, 1);
@@ -110,6 +111,28 @@ withStore("Content that has to go takes the selections along that need it", asyn
   assert.deepEqual(await served(store, ask("a", CONSTRAINED)), two);
   assert.deepEqual(await served(store, ask("c")), three);
 }, { maxBytes: 2500 });
+
+Deno.test("On a full disk a device keeps all that it has, also where something of it is too much", {
+  ignore: cannotMount,
+}, () =>
+  withFolder(async (folder) => {
+    await using _disk = await mountSmallDisk(folder);
+    using store = await DiskStore.open({ directory: `${folder}/cache`, maxBytes: 2500 });
+    await serve(store, ask("a", CONSTRAINED), [one, "1.0.0"]);
+    await serve(store, ask("a"), [two, "2.0.0"]);
+    const draft = await store.draft();
+    await draft.write(three);
+    await assert.rejects(Deno.writeFile(`${folder}/filler`, firmwareBytes(2_000_000)));
+    await draft.commit(sha256Of(three));
+    assert.deepEqual(await served(store, ask("a", CONSTRAINED)), one);
+    assert.deepEqual(await served(store, ask("a")), two);
+    assert.equal(store.bytes, 3000);
+    await Deno.remove(`${folder}/filler`);
+    await serve(store, ask("b"), [three, "3.0.0"]);
+    assert.equal(await store.load(ask("a", CONSTRAINED)), undefined);
+    assert.deepEqual(await served(store, ask("a")), two);
+    assert.equal(store.bytes, 2000);
+  }));
 
 /** So many devices, each with content of its own. */
 const DEVICES = 40;
