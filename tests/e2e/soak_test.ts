@@ -4,8 +4,8 @@ import { soakTools } from "../soak/stage.ts";
 
 const tools = await soakTools();
 
-/** Another one each day, so that time finds what one sequence of mischief does not. */
-const SEED = Math.floor(Date.now() / 86_400_000);
+/** The same mischief each time; `deno task soak` takes another one, and an hour. */
+const SEED = 2026;
 
 Deno.test({
   name: "killed, paused and on a full disk, the service keeps its promises: half a minute of soak",
