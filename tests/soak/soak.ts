@@ -11,7 +11,7 @@ import { Findings } from "./findings.ts";
 import { Fleet } from "./fleet.ts";
 import { type Footprint, footprintOf } from "./footprint.ts";
 import { leftoversIn } from "./leftovers.ts";
-import { Publisher } from "./publisher.ts";
+import { Publisher, type Span } from "./publisher.ts";
 import { type Licence, Saboteur } from "./saboteur.ts";
 import { judgeMessages, settle } from "./settle.ts";
 import { sleep } from "./sleep.ts";
@@ -144,8 +144,8 @@ class Soak {
       const theirs = ids.filter((_, at) => at % PUBLISHERS === number);
       return { chance: own, publisher: new Publisher({ ...shared, ids: theirs, chance: own }) };
     });
-    const hasChanged = (id: string, when: { readonly sinceMs: number }): boolean =>
-      this.#publishers.some(({ publisher }) => publisher.hasChanged(id, when));
+    const hasChanged = (id: string, span: Span): boolean =>
+      this.#publishers.some(({ publisher }) => publisher.hasChanged(id, span));
     this.#fleet = new Fleet({
       ...{ ids, size: devices, pollMs, slowestBytesPerSecond, chance: chance.fork("fleet") },
       world: { ...shared, hasChanged },
