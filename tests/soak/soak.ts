@@ -78,9 +78,8 @@ const IDS_IN_MEMORY = 0.7;
 const PUBLISHERS = 3;
 
 /**
- * So much more memory may be taken at the end of a chapter than after its first round. What is kept
- * of devices does not grow any more then; V8 gives back what it has taken from the system when it
- * thinks fit, which makes a fifth more or less between two looks at an idle process.
+ * So much more memory may be taken at the end of a chapter than after its first round, which is all
+ * of the warming up that there is. A fifth more was the most that was seen in ten minutes.
  */
 const MEMORY_RATIO = 1.3;
 
