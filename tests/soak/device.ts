@@ -11,6 +11,7 @@ import { type Answer, DeviceClient, readText } from "./client.ts";
 import { Cut } from "./connection.ts";
 import type { Findings } from "./findings.ts";
 import type { Habits } from "./habits.ts";
+import type { Span } from "./publisher.ts";
 import type { Service } from "./service.ts";
 import { nameOf, parseLines, parseObject, type Told } from "./told.ts";
 
@@ -19,8 +20,8 @@ export interface World {
   readonly service: Service;
   readonly catalogue: Catalogue;
   readonly findings: Findings;
-  /** Whether somebody was changing an id's firmware at any time since. */
-  readonly hasChanged: (id: string, when: { readonly sinceMs: number }) => boolean;
+  /** Whether somebody was changing an id's firmware at any time of a span. */
+  readonly hasChanged: (id: string, span: Span) => boolean;
 }
 
 /** Options of {@linkcode Device}. */
@@ -56,6 +57,8 @@ interface Part {
   readonly size: number;
   chunks: Uint8Array[];
   length: number;
+  /** When its first byte was asked for. */
+  readonly begunMs: number;
   /** Who sent bytes of it last, and when. */
   life: number;
   atMs: number;
@@ -164,15 +167,18 @@ export class Device {
 
   /** Goes on with what was cut off. */
   async #resume(part: Part): Promise<void> {
-    const { id, habits, world: { findings } } = this.#options;
+    const { id, habits, world: { findings, hasChanged } } = this.#options;
     this.#part = undefined;
     const version = habits.namesVersion && part.told ? `&version=${part.told.version}` : "";
     const answer = await this.#client.get(`/firmware?device=${id}${version}`, {
       range: `bytes=${part.length}-`,
       "if-range": habits.resumes === "if-range" ? part.etag : undefined,
     });
-    const knownMs = part.atMs;
-    const isPromised = part.life === answer.life && answer.askedMs - knownMs < PROMISE_MS;
+    const knownMs = part.begunMs;
+    // Held for a minute after it was replaced, which may have been a while after the change.
+    const span = { sinceMs: knownMs - GONE_MS, untilMs: answer.askedMs - PROMISE_MS };
+    const isPromised = part.life === answer.life && answer.askedMs - part.atMs < PROMISE_MS &&
+      !hasChanged(id, span);
     if (answer.status === 200) return await this.#take(answer, undefined);
     if (answer.status !== 206) {
       return this.#refused(answer, await readText(answer), {
@@ -205,7 +211,13 @@ export class Device {
     const { length } = answer;
     const part = begun ?? {
       ...{ etag: answer.headers.get("etag") ?? "", told, size: length },
-      ...{ chunks: [], length: 0, life: answer.life, atMs: answer.askedMs },
+      ...{
+        chunks: [],
+        length: 0,
+        begunMs: answer.askedMs,
+        life: answer.life,
+        atMs: answer.askedMs,
+      },
     };
     part.life = answer.life;
     part.atMs = answer.askedMs;
@@ -276,7 +288,7 @@ export class Device {
     service.judgeLog();
     const [, version] = /&version=(.+)$/.exec(answer.path) ?? [];
     const isExcused = !catalogue.isKept(id, version) ||
-      hasChanged(id, { sinceMs: knownMs - GONE_MS });
+      hasChanged(id, { sinceMs: knownMs - GONE_MS, untilMs: answer.askedMs });
     findings.count(isExcused ? "refused for a reason" : "refused");
     if (!isExcused) {
       const { path, status } = answer;

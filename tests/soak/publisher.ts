@@ -39,6 +39,12 @@ export interface PublisherOptions {
   readonly webhookSecret: string;
 }
 
+/** From when to when, by the steady clock. */
+export interface Span {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
 /** How often each is done. */
 const DEEDS = { release: 60, move: 20, delete: 15, backport: 5 } as const;
 
@@ -91,7 +97,8 @@ interface Repository {
   readonly twins: Set<number>;
   /** The version that is released next is higher than all before it. */
   releases: number;
-  lastChangeMs: number;
+  /** When each change of it began and ended. */
+  readonly changes: { readonly beganMs: number; endedMs: number }[];
 }
 
 /** Releases firmware until it is told to rest. */
@@ -106,7 +113,7 @@ export class Publisher {
     for (const id of options.ids) {
       this.#repositories.set(id, {
         ...{ tags: new Map(), twins: new Set<number>() },
-        ...{ releases: 0, lastChangeMs: -Infinity },
+        ...{ releases: 0, changes: [] },
       });
     }
   }
@@ -127,8 +134,8 @@ export class Publisher {
     const newest = newestTag(repository);
     const drawn = chance.weighted(DEEDS);
     const deed = repository.tags.size >= TAGS_KEPT ? "delete" : drawn;
-    repository.lastChangeMs = performance.now();
-    findings.count("changes at the registry");
+    const change = { beganMs: performance.now(), endedMs: Infinity };
+    repository.changes.push(change);
     if (deed === "delete" && repository.tags.size > 1) {
       await this.#delete(id, newest);
     } else if (deed === "move") {
@@ -143,12 +150,14 @@ export class Publisher {
       findings.count("versions pushed");
       await this.#tell(id, tag, "push");
     }
-    repository.lastChangeMs = performance.now();
+    change.endedMs = performance.now();
   }
 
-  /** Whether an id's firmware was being changed at any time since. */
-  hasChanged(id: string, { sinceMs }: { readonly sinceMs: number }): boolean {
-    return this.#options.ids.includes(id) && this.#repository(id).lastChangeMs >= sinceMs;
+  /** Whether an id's firmware was being changed at any time of a span. */
+  hasChanged(id: string, { sinceMs, untilMs }: Span): boolean {
+    return this.#repositories.get(id)?.changes.some(({ beganMs, endedMs }) =>
+      beganMs <= untilMs && endedMs >= sinceMs
+    ) ?? false;
   }
 
   #repository(id: string): Repository {

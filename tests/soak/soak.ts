@@ -11,7 +11,7 @@ import { Findings } from "./findings.ts";
 import { Fleet } from "./fleet.ts";
 import { type Footprint, footprintOf } from "./footprint.ts";
 import { leftoversIn } from "./leftovers.ts";
-import { Publisher } from "./publisher.ts";
+import { Publisher, type Span } from "./publisher.ts";
 import { type Licence, Saboteur } from "./saboteur.ts";
 import { judgeMessages, settle } from "./settle.ts";
 import { sleep } from "./sleep.ts";
@@ -78,9 +78,8 @@ const IDS_IN_MEMORY = 0.7;
 const PUBLISHERS = 3;
 
 /**
- * So much more memory may be taken at the end of a chapter than after its first round. What is kept
- * of devices does not grow any more then; V8 gives back what it has taken from the system when it
- * thinks fit, which makes a fifth more or less between two looks at an idle process.
+ * So much more memory may be taken at the end of a chapter than after its first round, which is all
+ * of the warming up that there is. A fifth more was the most that was seen in ten minutes.
  */
 const MEMORY_RATIO = 1.3;
 
@@ -144,8 +143,8 @@ class Soak {
       const theirs = ids.filter((_, at) => at % PUBLISHERS === number);
       return { chance: own, publisher: new Publisher({ ...shared, ids: theirs, chance: own }) };
     });
-    const hasChanged = (id: string, when: { readonly sinceMs: number }): boolean =>
-      this.#publishers.some(({ publisher }) => publisher.hasChanged(id, when));
+    const hasChanged = (id: string, span: Span): boolean =>
+      this.#publishers.some(({ publisher }) => publisher.hasChanged(id, span));
     this.#fleet = new Fleet({
       ...{ ids, size: devices, pollMs, slowestBytesPerSecond, chance: chance.fork("fleet") },
       world: { ...shared, hasChanged },
