@@ -16,7 +16,7 @@ const DEVICES = 10_000;
 const SLOW_READERS = 1000;
 
 /** What fetching left behind is collected some seconds later, when nothing else is to be done. */
-const SETTLE_MS = 20_000;
+const SETTLE_MS = 40_000;
 
 /** Growth of the resident set over the idle process. */
 export async function memory(folder: string): Promise<void> {
