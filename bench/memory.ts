@@ -61,7 +61,7 @@ export async function memory(folder: string): Promise<void> {
 }
 
 function growth(now: number, before: number): string {
-  return `+${(now - before).toFixed(0)} MiB (${ratio(now, before)})`;
+  return `+${Math.max(0, now - before).toFixed(0)} MiB (${ratio(now, before)})`;
 }
 
 async function askAll({ port }: Served, devices: number): Promise<void> {
