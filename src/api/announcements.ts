@@ -43,11 +43,8 @@ interface Client {
 
 /** Remembers what each client was told, and what it has begun to download. */
 export class Announcements {
-  readonly #now: () => number;
-  readonly #byAddress: LRUCache<string, FirmwareName>;
-  readonly #byConnection: LRUCache<string, FirmwareName>;
-  readonly #begunByAddress: LRUCache<string, FirmwareName>;
-  readonly #begunByConnection: LRUCache<string, FirmwareName>;
+  readonly #told: ClientMemory;
+  readonly #begun: ClientMemory;
 
   /**
    * Makes a memory without announcements.
@@ -55,13 +52,8 @@ export class Announcements {
    * @param options How long, and by which clock.
    */
   constructor({ holdMs, now = () => performance.now() }: AnnouncementsOptions) {
-    this.#now = now;
-    // Resolution 0: an injected clock is asked each time, and no timer is left running.
-    const common = { max: ANNOUNCEMENTS_LIMIT, perf: { now }, ttlResolution: 0 };
-    this.#byAddress = new LRUCache({ ...common, ttl: holdMs });
-    this.#byConnection = new LRUCache({ ...common, ttl: CONNECTION_MS });
-    this.#begunByAddress = new LRUCache({ ...common, ttl: holdMs });
-    this.#begunByConnection = new LRUCache({ ...common, ttl: CONNECTION_MS });
+    this.#told = new ClientMemory({ holdMs, now });
+    this.#begun = new ClientMemory({ holdMs, now });
   }
 
   /**
@@ -71,12 +63,8 @@ export class Announcements {
    * @param key Of the query: the device, and what it asks for.
    * @param firmware What it is told of.
    */
-  remember(c: Context, key: string, { tag, version, digest }: FirmwareName): void {
-    const { address, connection } = clientOf(c);
-    const name = { tag, version, digest };
-    const now = { start: this.#now() };
-    this.#byAddress.set(`${address} ${key}`, name, now);
-    if (connection !== undefined) this.#byConnection.set(`${connection} ${key}`, name, now);
+  remember(c: Context, key: string, firmware: FirmwareName): void {
+    this.#told.set(clientOf(c), key, firmware);
   }
 
   /**
@@ -87,9 +75,7 @@ export class Announcements {
    * @returns What this client was told of last, on this connection or else from this address.
    */
   recall(c: Context, key: string): FirmwareName | undefined {
-    const { address, connection } = clientOf(c);
-    const onConnection = connection && this.#byConnection.get(`${connection} ${key}`);
-    return onConnection || this.#byAddress.get(`${address} ${key}`);
+    return this.#told.get(clientOf(c), key);
   }
 
   /**
@@ -99,12 +85,8 @@ export class Announcements {
    * @param key Of the query: the device, and what it asks for.
    * @param firmware What it gets.
    */
-  begin(c: Context, key: string, { tag, version, digest }: FirmwareName): void {
-    const { address, connection } = clientOf(c);
-    const name = { tag, version, digest };
-    const now = { start: this.#now() };
-    this.#begunByAddress.set(`${address} ${key}`, name, now);
-    if (connection !== undefined) this.#begunByConnection.set(`${connection} ${key}`, name, now);
+  begin(c: Context, key: string, firmware: FirmwareName): void {
+    this.#begun.set(clientOf(c), key, firmware);
   }
 
   /**
@@ -115,9 +97,7 @@ export class Announcements {
    * @returns What this client got bytes of last, on this connection or else from this address.
    */
   recallBegun(c: Context, key: string): FirmwareName | undefined {
-    const { address, connection } = clientOf(c);
-    const onConnection = connection && this.#begunByConnection.get(`${connection} ${key}`);
-    return onConnection || this.#begunByAddress.get(`${address} ${key}`);
+    return this.#begun.get(clientOf(c), key);
   }
 
   /**
@@ -127,12 +107,46 @@ export class Announcements {
    * @param key Of the query: the device, and what it asks for.
    */
   forget(c: Context, key: string): void {
-    const { address, connection } = clientOf(c);
+    const client = clientOf(c);
+    this.#told.delete(client, key);
+    this.#begun.delete(client, key);
+  }
+}
+
+/** One firmware for each client and query: the last one. */
+class ClientMemory {
+  readonly #now: () => number;
+  readonly #byAddress: LRUCache<string, FirmwareName>;
+  readonly #byConnection: LRUCache<string, FirmwareName>;
+
+  constructor({ holdMs, now }: Required<AnnouncementsOptions>) {
+    this.#now = now;
+    // Resolution 0: an injected clock is asked each time, and no timer is left running.
+    const common = { max: ANNOUNCEMENTS_LIMIT, perf: { now }, ttlResolution: 0 };
+    this.#byAddress = new LRUCache({ ...common, ttl: holdMs });
+    this.#byConnection = new LRUCache({ ...common, ttl: CONNECTION_MS });
+  }
+
+  /** Keeps the name alone, without what else a firmware holds. */
+  set(
+    { address, connection }: Client,
+    key: string,
+    { tag, version, digest }: FirmwareName,
+  ): void {
+    const name = { tag, version, digest };
+    const now = { start: this.#now() };
+    this.#byAddress.set(`${address} ${key}`, name, now);
+    if (connection !== undefined) this.#byConnection.set(`${connection} ${key}`, name, now);
+  }
+
+  get({ address, connection }: Client, key: string): FirmwareName | undefined {
+    const onConnection = connection && this.#byConnection.get(`${connection} ${key}`);
+    return onConnection || this.#byAddress.get(`${address} ${key}`);
+  }
+
+  delete({ address, connection }: Client, key: string): void {
     this.#byAddress.delete(`${address} ${key}`);
-    this.#begunByAddress.delete(`${address} ${key}`);
-    if (connection === undefined) return;
-    this.#byConnection.delete(`${connection} ${key}`);
-    this.#begunByConnection.delete(`${connection} ${key}`);
+    if (connection !== undefined) this.#byConnection.delete(`${connection} ${key}`);
   }
 }
 
