@@ -93,6 +93,19 @@ export class Mosquitto implements AsyncDisposable {
 
   /** Starts it again after {@linkcode Mosquitto.kill}, on the same port. */
   async start(): Promise<void> {
+    const { path } = this.#tools.broker;
+    const endsMs = performance.now() + START_TIMEOUT_MS;
+    // While it was down, a connection of somebody else may have got its port for a moment.
+    while (!await this.#tryStart()) {
+      const isTaken = this.log.at(-1)?.includes("Address already in use");
+      if (!isTaken || performance.now() > endsMs) {
+        throw new Error(`Cannot start "${path}":\n${this.log.join("\n")}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  async #tryStart(): Promise<boolean> {
     const { path, env } = this.#tools.broker;
     const process = new Deno.Command(path, {
       args: ["-c", join(this.#directory, "mosquitto.conf")],
@@ -113,7 +126,7 @@ export class Mosquitto implements AsyncDisposable {
     })();
     const isRunning = await running;
     clearTimeout(late);
-    if (!isRunning) throw new Error(`Cannot start "${path}":\n${this.log.join("\n")}`);
+    return isRunning;
   }
 
   /** Ends it at once, by SIGKILL. */
