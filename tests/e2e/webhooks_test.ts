@@ -6,6 +6,7 @@ import { cannotMount, mountSmallDisk } from "../helpers/small_disk.ts";
 import { DockerRegistry } from "../helpers/docker_registry.ts";
 import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { freeze } from "../helpers/freeze.ts";
 import { harborCloudEvent, harborEvent } from "../helpers/harbor.ts";
 import { writeLayout } from "../helpers/layout.ts";
 import type { Artifact } from "../helpers/manifest.ts";
@@ -58,6 +59,27 @@ async function send(
   });
   await response.body?.cancel();
   return response.status;
+}
+
+/**
+ * Delivers bodies that have all come before the first is read, however busy the machine is: the
+ * service is frozen meanwhile.
+ */
+async function sendAtOnce(otaflux: Otaflux, bodies: readonly unknown[]): Promise<number[]> {
+  await freeze({ pid: otaflux.pid, kill: (signal) => otaflux.signal(signal) });
+  const answers: (() => Promise<number>)[] = [];
+  for (const body of bodies) {
+    const connection = await RawConnection.open(otaflux.port);
+    const text = JSON.stringify(body);
+    const head = `POST /webhooks/harbor HTTP/1.1\r\nHost: x\r\nContent-Length: ${text.length}`;
+    await connection.send(`${head}\r\n\r\n${text}`);
+    answers.push(async () => {
+      using _ = connection;
+      return (await connection.answer({ hasBody: true })).status;
+    });
+  }
+  otaflux.signal("SIGCONT");
+  return await Promise.all(answers.map((answer) => answer()));
 }
 
 /** The series of webhooks. */
@@ -288,34 +310,31 @@ withFakeRegistry("a device that is deleted as a whole is gone at once", async (r
   assert.equal(await ask(otaflux), "404");
 });
 
-withFakeRegistry(
-  "twenty events of a device at once do not become twenty checks",
-  async (registry) => {
-    await withFolder(async (folder) => {
-      await using otaflux = await serve(registry, "--cache-dir", folder);
-      // The first request of all is slow to start.
-      await send(otaflux, harborEvent({ repository: "office/pump" }));
-      const statuses = await Promise.all(
-        Array.from(
-          { length: 20 },
-          (_, occurAt) => send(otaflux, harborEvent({ repository: "factory/pump", occurAt })),
-        ),
-      );
-      assert.deepEqual(new Set(statuses), new Set([200]));
-      await otaflux.logged(DONE);
-      // Further checks would have begun before this device's.
-      registry.push("factory/last", "1.0.0", TWO);
-      await send(otaflux, harborEvent({ repository: "factory/last" }));
-      await otaflux.logged(DONE, { device: "last" });
-      // One, unless a busy machine took longer than the quiet time between two of them.
-      assert.ok(registry.count({ kind: "tags", repository: "factory/pump" }) <= 2);
-      assert.deepEqual(await counted(otaflux), [
-        `webhooks_total{source="harbor",result="accepted"} 21`,
-        `webhooks_total{source="harbor",result="ignored"} 1`,
-      ]);
-    });
-  },
-);
+withFakeRegistry("twenty events of a device at once are one check", async (registry) => {
+  await withFolder(async (folder) => {
+    await using otaflux = await serve(registry, "--cache-dir", folder);
+    // The first request of all is slow to start.
+    await send(otaflux, harborEvent({ repository: "office/pump" }));
+    const statuses = await sendAtOnce(
+      otaflux,
+      Array.from(
+        { length: 20 },
+        (_, occurAt) => harborEvent({ repository: "factory/pump", occurAt }),
+      ),
+    );
+    assert.deepEqual(statuses, Array(20).fill(200));
+    await otaflux.logged(DONE);
+    // Further checks would have begun before this device's.
+    registry.push("factory/last", "1.0.0", TWO);
+    await send(otaflux, harborEvent({ repository: "factory/last" }));
+    await otaflux.logged(DONE, { device: "last" });
+    assert.equal(registry.count({ kind: "tags", repository: "factory/pump" }), 1);
+    assert.deepEqual(await counted(otaflux), [
+      `webhooks_total{source="harbor",result="accepted"} 21`,
+      `webhooks_total{source="harbor",result="ignored"} 1`,
+    ]);
+  });
+});
 
 withFakeRegistry(
   "killed between the answer and the check, the next start carries it out",

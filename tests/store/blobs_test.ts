@@ -58,6 +58,32 @@ Deno.test("Blobs replace a file that was changed by an equal draft", () =>
     assert.deepEqual(await storedBytes(blobs, sha256), one);
   }));
 
+Deno.test("Blobs give nobody what was read of a file while somebody altered it", () =>
+  withBlobs(10_000, async (blobs) => {
+    const sha256 = await put(blobs, one);
+    const reader = await blobs.open(sha256);
+    assert(reader);
+    // In place, so that the open file is the altered one.
+    await Deno.writeFile(blobs.path(sha256), two);
+    await Deno.utime(blobs.path(sha256), 1, 1);
+    assert.deepEqual(await reader.read(10_000), two);
+    reader.close();
+    assert.equal(await blobs.open(sha256), undefined);
+    await put(blobs, one);
+    assert.deepEqual(await storedBytes(blobs, sha256), one);
+  }));
+
+Deno.test("Blobs count as used what is given from memory", () =>
+  withBlobs(2000, async (blobs, released) => {
+    const [first, second] = [await put(blobs, one), await put(blobs, two)];
+    assert.deepEqual(await storedBytes(blobs, first), one);
+    assert.deepEqual(await storedBytes(blobs, second), two);
+    (await blobs.open(first))?.close();
+    await blobs.settle([first, second]);
+    await blobs.settle([await put(blobs, three)]);
+    assert.deepEqual(released, [second]);
+  }));
+
 Deno.test("Blobs call for the release of what has to go, the least recently used first", () =>
   withBlobs(2500, async (blobs, released) => {
     for (const bytes of [one, two]) await blobs.settle([await put(blobs, bytes)]);
