@@ -51,7 +51,8 @@ async function namedBlobs(
   const named = new Set<string>();
   for (const file of files) {
     if (!file.endsWith("/index.json")) continue;
-    const { manifests } = JSON.parse(await Deno.readTextFile(`${folder}/${file}`));
+    const index = await unlessGone(Deno.readTextFile(`${folder}/${file}`));
+    const { manifests } = index === undefined ? { manifests: [] } : JSON.parse(index);
     for (const { digest, annotations } of manifests) {
       const kept: { readonly blobs: readonly string[] }[] = JSON.parse(
         annotations["dev.otaflux.firmware"],
@@ -69,9 +70,20 @@ async function spoiledFiles(folder: string, files: readonly string[]): Promise<r
   for (const file of files) {
     const name = BLOB.exec(file)?.[1] ?? LAYOUT_BLOB.exec(file)?.[3];
     if (name === undefined) continue;
-    const hash = createHash(name.length === 64 ? "sha256" : "sha512");
-    hash.update(await Deno.readFile(`${folder}/${file}`));
+    const content = await unlessGone(Deno.readFile(`${folder}/${file}`));
+    if (content === undefined) continue;
+    const hash = createHash(name.length === 64 ? "sha256" : "sha512").update(content);
     if (hash.digest("hex") !== name) spoiled.push(`${file} (is not what its name says)`);
   }
   return spoiled;
+}
+
+/** What was listed a moment ago may be swept since, by a check behind: that is not left over. */
+async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
