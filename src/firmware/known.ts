@@ -9,7 +9,7 @@ import { backoffMs } from "../backoff.ts";
 import type { Digest } from "../digest.ts";
 import { describeError, isServiceError, type ServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
-import { deviceOfKey, formatSelection, partOf, queryOfKey } from "../selection.ts";
+import { deviceOfKey, keyOf, partOf, queryOfKey } from "../selection.ts";
 import { type CacheEntry, FirmwareCache } from "./cache.ts";
 import type {
   AnnounceOptions,
@@ -94,24 +94,24 @@ export class KnownFirmware {
   }
 
   /**
-   * Holds a firmware for those who were told of it.
+   * Holds a firmware for those who were told of it, whichever version they ask for.
    *
    * @param key Of the query that was answered with it.
    * @param firmware What may still be asked for.
    */
   hold(key: string, firmware: Firmware): void {
-    this.#held.add(key, firmware, this.#options.now());
+    this.#held.add(partKeyOf(key), firmware, this.#options.now());
   }
 
   /**
    * Looks for a firmware that was replaced.
    *
-   * @param key Of the query that was answered with it.
+   * @param key Of a query for the same device, hardware and file.
    * @param digest Which.
    * @returns It, where it is still held.
    */
   held(key: string, digest: Digest): Firmware | undefined {
-    return this.#held.find(key, digest);
+    return this.#held.find(partKeyOf(key), digest);
   }
 
   /**
@@ -130,11 +130,10 @@ export class KnownFirmware {
    * @returns Its neighbours.
    */
   others(key: string): readonly CacheEntry[] {
-    const { device, selection } = queryOfKey(key);
-    const part = formatSelection(partOf(selection));
-    return this.#cache.ofDevice(device).filter(([other]) =>
-      other !== key && formatSelection(partOf(queryOfKey(other).selection)) === part
-    ).map(([, entry]) => entry);
+    const part = partKeyOf(key);
+    return this.#cache.ofDevice(deviceOfKey(key))
+      .filter(([other]) => other !== key && partKeyOf(other) === part)
+      .map(([, entry]) => entry);
   }
 
   /**
@@ -196,9 +195,10 @@ export class KnownFirmware {
   confirm(key: string, newest: Firmware, known: Firmware | undefined): void {
     const { observer, now } = this.#options;
     const before = this.#cache.peek(key);
-    if (newest.digest !== known?.digest) {
-      observer.miss(deviceOfKey(key));
-      if (known !== undefined) this.hold(key, known);
+    if (newest.digest !== known?.digest) observer.miss(deviceOfKey(key));
+    // Another one may have been brought back from the store, and served, while the check waited.
+    for (const replaced of new Set([known, before?.firmware])) {
+      if (replaced !== undefined && replaced.digest !== newest.digest) this.hold(key, replaced);
     }
     if (before !== undefined && before.failures > 0) {
       log.info("Firmware is checked again", { ...askedBy(key), version: newest.version });
@@ -277,4 +277,10 @@ export class KnownFirmware {
     if (!keys.isDefault(key)) return;
     void notifier?.announce(deviceOfKey(key), firmware, options);
   }
+}
+
+/** What decides which bytes of an artifact are meant: who asks by a version gets the same ones. */
+function partKeyOf(key: string): string {
+  const { device, selection } = queryOfKey(key);
+  return keyOf({ device, selection: partOf(selection) });
 }

@@ -87,6 +87,26 @@ Deno.test("KnownFirmware holds what was replaced, for as long as it is told to",
   assert(!isHeld());
 });
 
+Deno.test("KnownFirmware holds what was served until now, too, where the check knew of another", () => {
+  const { known } = new Bench();
+  // It lost its place while the check waited for its turn, and came back from the store as another.
+  known.restore("pump", V2, 0);
+  known.confirm("pump", V1, V1);
+  assert.equal(known.held("pump", V2.digest), V2);
+  assert.equal(known.held("pump", V1.digest), undefined, "nobody has replaced it");
+});
+
+Deno.test("KnownFirmware holds a firmware for whoever asks for the same bytes, in whatever words", () => {
+  const bench = new Bench();
+  bench.known.hold(bench.key({ file: "app.bin" }), V1);
+  const isHeld = (selection: Selection): boolean =>
+    bench.known.held(bench.key(selection), V1.digest) === V1;
+  assert(isHeld({ file: "app.bin", version: "1.0.0" }));
+  assert(isHeld({ file: "app.bin", constraint: "^1" }));
+  assert(!isHeld({ file: "other.bin" }), "one artifact has many files");
+  assert(!isHeld({}));
+});
+
 Deno.test("KnownFirmware announces nothing that a device has to select", () => {
   const bench = new Bench();
   bench.known.confirm(bench.key({ channel: "beta" }), V1, undefined);

@@ -158,7 +158,7 @@ Deno.test("A version by its name is served from what another process has left, w
     await assert.rejects(bench.version({ version: "1.0.0" }), { code: "source-unavailable" });
   }));
 
-Deno.test("FirmwareManager.getAnnounced() knows what was announced for the same selection", async () => {
+Deno.test("FirmwareManager.getAnnounced() knows what was announced for the same hardware and file", async () => {
   const bench = new Bench();
   const query = { device: DEVICE, selection: { constraint: "^1" } };
   const told = await bench.manager.get(query);
@@ -167,7 +167,9 @@ Deno.test("FirmwareManager.getAnnounced() knows what was announced for the same 
   bench.expire();
   await bench.askFor(query.selection);
   assert.equal((await bench.manager.getAnnounced(query, told)).version, "1.1.0");
-  await assert.rejects(bench.manager.getAnnounced(DEVICE, told), { code: "firmware-gone" });
+  assert.equal((await bench.manager.getAnnounced(DEVICE, told)).version, "1.1.0");
+  const other = { device: DEVICE, selection: { constraint: "^1", file: "other.bin" } };
+  await assert.rejects(bench.manager.getAnnounced(other, told), { code: "firmware-gone" });
 });
 
 Deno.test("FirmwareManager.refresh() checks all that a device was asked for", async () => {
