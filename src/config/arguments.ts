@@ -112,8 +112,6 @@ function createProgram(version: string): Command {
     .description("Serves devices the newest firmware that an OCI registry holds for them.")
     .usage("(--registry-url <url> | --layout-dir <path>) [flags]")
     .version(`otaflux ${version}`, "--version", "print the version and end")
-    // The longest flag leaves less room than it would wrap otherwise.
-    .configureHelp({ minWidthToWrap: 30 })
     .helpOption("--help", "print this help and end")
     .helpCommand(false)
     .configureHelp({ formatItem })
