@@ -66,9 +66,11 @@ Deno.test("authorize() lets through who knows a token", async () => {
 for (
   const [path, status] of [
     ["/health", 200],
+    ["/ready", 200],
     ["/webhooks/nobody", 404],
     ["/health/", 401],
     ["/healthy", 401],
+    ["/ready/", 401],
     ["/webhooks", 401],
     ["//health", 401],
     ["/webhooks/../version?device=a", 401],
