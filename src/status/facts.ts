@@ -1,5 +1,5 @@
 /**
- * What the page asks of the other rooms: small ports, which `main.ts` fills.
+ * What the page asks of the other rooms: small ports, which `src/wiring/` fills.
  *
  * @module
  */
