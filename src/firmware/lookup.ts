@@ -25,10 +25,10 @@ import { TagLists, type TagListWish } from "./tag_lists.ts";
 import type { VersionTag } from "./version.ts";
 
 /**
- * A registry may list tags whose manifest was deleted. So many of them are passed over, each costs
- * a request; that there are more is no proof that there is no firmware.
+ * A registry may list tags whose manifest was deleted. So many tags are tried, the newest ones: each
+ * costs a request. That there are more is no proof that there is no firmware.
  */
-const DANGLING_TAGS_LIMIT = 5;
+const TRIED_TAGS_LIMIT = 5;
 
 const log = logger("firmware");
 
@@ -108,7 +108,7 @@ export class FirmwareLookup {
     const { device, selection } = query;
     const versions = await this.#listVersions(device, { since, sharedForMs });
     const candidates = chooseVersions(versions, selection);
-    for (const candidate of candidates.slice(0, DANGLING_TAGS_LIMIT)) {
+    for (const candidate of candidates.slice(0, TRIED_TAGS_LIMIT)) {
       try {
         await this.#guard?.check(query, candidate, known);
         const firmware = await this.#fetchTag(query, candidate, { known, others });
@@ -121,7 +121,7 @@ export class FirmwareLookup {
         log[level]("Tag is listed, but has no manifest", { device, tag: candidate.tag });
       }
     }
-    if (candidates.length > DANGLING_TAGS_LIMIT) {
+    if (candidates.length > TRIED_TAGS_LIMIT) {
       throw new ServiceError(
         "artifact-invalid",
         `The newest tags of device '${device}' have no manifest`,
