@@ -43,8 +43,8 @@ export interface EndpointOptions {
 }
 
 /**
- * `GET /version?device=X`, perhaps with parameters of `selection.ts`: version, CRC-32 in decimal and size in bytes, each on a line; or an
- * object, where JSON is asked for.
+ * `GET /version?device=X`, perhaps with parameters of `selection.ts`: version, CRC-32 in decimal and
+ * size in bytes, each on a line; or an object, where JSON is asked for.
  *
  * @param c The request.
  * @param options What it works with.

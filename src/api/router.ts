@@ -6,7 +6,7 @@
 
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
-import { describeError, isServiceError } from "../errors.ts";
+import { describeError, type ErrorCode, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { failure, serviceFailure } from "./answers.ts";
 import { allowOrigins } from "./cors.ts";
@@ -24,6 +24,18 @@ import { requestIdOf } from "./request_id.ts";
 import { type WebhookOptions, webhookRoutes } from "./receiver.ts";
 
 const log = logger("api");
+
+/**
+ * What devices are told every day, as often as they ask: at `warn` it would fill the log. All else is
+ * for an operator to look into.
+ */
+const EVERYDAY: readonly ErrorCode[] = [
+  "device-invalid",
+  "selection-invalid",
+  "firmware-unknown",
+  "selection-unmatched",
+  "downloads-full",
+];
 
 /** Options of {@linkcode createRouter}. */
 export interface RouterOptions extends EndpointOptions {
@@ -102,13 +114,6 @@ function answerError(c: Context, error: Error): Response {
     return failure(c, { status: 500, body: "Internal error" });
   }
   const details = { ...request, code: error.code, reason: describeError(error) };
-  const isOurs = [
-    "device-invalid",
-    "selection-invalid",
-    "firmware-unknown",
-    "selection-unmatched",
-    "downloads-full",
-  ].includes(error.code);
-  log[isOurs ? "debug" : "warn"]("Request cannot be answered", details);
+  log[EVERYDAY.includes(error.code) ? "debug" : "warn"]("Request cannot be answered", details);
   return serviceFailure(c, error);
 }
