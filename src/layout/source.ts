@@ -8,6 +8,7 @@
 
 import { type Digest, isDigest } from "../digest.ts";
 import { ServiceError } from "../errors.ts";
+import { isMissing } from "../files.ts";
 import {
   type DeliveredManifest,
   type Descriptor,
@@ -217,9 +218,7 @@ async function readFile(path: string): Promise<Uint8Array | undefined> {
     const { size } = await assertFile(path);
     if (size <= MANIFEST_LIMIT_BYTES) return await Deno.readFile(path);
   } catch (error) {
-    const isMissing = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
-    if (isMissing) return undefined;
+    if (isMissing(error)) return undefined;
     throw unreadable(error);
   }
   throw new ServiceError("source-invalid", "Document in the layout is too large", {
