@@ -39,6 +39,12 @@ export const UNPACK_ANNOTATION = "io.deis.oras.content.unpack";
 /** Annotation by which BuildKit marks an index entry that is no image but says something of one. */
 export const DOCKER_REFERENCE_TYPE_ANNOTATION = "vnd.docker.reference.type";
 
+/**
+ * Annotation of ours: the family of the chip that a firmware is for, such as `ESP8266`, by the names
+ * that ESPHome and ESP Web Tools have for it.
+ */
+export const CHIP_FAMILY_ANNOTATION = "dev.otaflux.chip-family";
+
 /** A manifest larger than this is refused; registries must take 4 MiB (distribution-spec, push). */
 export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024;
 

@@ -5,10 +5,7 @@
  * @module
  */
 
-import type { Descriptor } from "../oci.ts";
-
-/** Annotation: the chip's family, by the names that ESPHome and ESP Web Tools have for it. */
-const CHIP_FAMILY_ANNOTATION = "dev.otaflux.chip-family";
+import { CHIP_FAMILY_ANNOTATION, type Descriptor } from "../oci.ts";
 
 /** `ESP32` and what follows it, parted by a dash; others have one name only. */
 const FAMILY = /^(ESP32)-?([CHPS]\d{1,2})?$|^(ESP8266|RP2040|RP2350|BK72XX|LN882X|RTL87XX)$/;

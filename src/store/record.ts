@@ -7,7 +7,7 @@
 
 import * as v from "valibot";
 import { type Digest, digestSchema } from "../digest.ts";
-import { REF_NAME_ANNOTATION } from "../oci.ts";
+import { MANIFEST_MEDIA_TYPES, REF_NAME_ANNOTATION } from "../oci.ts";
 import { FIRST_ISSUE } from "../schema.ts";
 
 /** What we note beside the tag in `index.json`: a list of the selections that it serves, and how. */
@@ -165,7 +165,7 @@ export function formatIndex(kept: readonly KeptFirmware[]): string {
     const isMoved = lists.slice(at + 1).some((later) => tagOf(later) === tagOf(list));
     return formatEntry(list, { isMoved });
   });
-  const mediaType = "application/vnd.oci.image.index.v1+json";
+  const mediaType = MANIFEST_MEDIA_TYPES.ociIndex;
   return JSON.stringify({ schemaVersion: 2, mediaType, manifests });
 }
 

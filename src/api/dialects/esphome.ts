@@ -8,12 +8,10 @@
  */
 
 import type { Firmware, FirmwareReader } from "../../firmware/firmware.ts";
+import { CHIP_FAMILY_ANNOTATION } from "../../oci.ts";
 import type { Query } from "../../selection.ts";
 import { firmwareUrl } from "../links.ts";
 import { chipFamilyOf, ESP_IMAGE_HEAD_BYTES } from "./esp_image.ts";
-
-/** Annotation: the chip's family, such as `ESP8266`, where the image itself does not say it. */
-const CHIP_FAMILY_ANNOTATION = "dev.otaflux.chip-family";
 
 /** Annotation: where in the flash the image belongs, in bytes. */
 const OFFSET_ANNOTATION = "dev.otaflux.flash-offset";
