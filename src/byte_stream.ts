@@ -11,7 +11,7 @@
 export type ReadOutcome = ReadableStreamReadResult<Uint8Array<ArrayBuffer>>;
 
 /** Reads a stream, into the caller's buffers where the stream is able to. */
-export class LendingReader {
+class LendingReader {
   readonly #reader: ReadableStreamBYOBReader | ReadableStreamDefaultReader<Uint8Array>;
 
   /**
@@ -157,7 +157,17 @@ export async function bytesOf(
     if (length > limit) return undefined;
     chunks.push(chunk.slice());
   }
-  const bytes = new Uint8Array(length);
+  return joined(chunks);
+}
+
+/**
+ * Joins chunks into one. Not by `Buffer.concat`: what `slice()` gives of a `Buffer` is no copy.
+ *
+ * @param chunks Bytes.
+ * @returns A copy of all of them, one after the other.
+ */
+export function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, offset);

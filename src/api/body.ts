@@ -4,6 +4,8 @@
  * @module
  */
 
+import { joined } from "../byte_stream.ts";
+
 /** What can be wrong with a body. */
 export type BodyFault = "too-large" | "too-slow" | "cut";
 
@@ -56,14 +58,4 @@ export async function readBody(
   } finally {
     clearTimeout(id);
   }
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BUFFER_BYTES, chunksOf } from "../byte_stream.ts";
+import { BUFFER_BYTES, chunksOf, joined } from "../byte_stream.ts";
 import { Digester } from "../digest.ts";
 import { isServiceError, ServiceError } from "../errors.ts";
 import type { Descriptor } from "../oci.ts";
@@ -98,12 +98,7 @@ export async function peek(
     taken.push(next.value.slice());
     takenLength += next.value.length;
   }
-  const head = new Uint8Array(takenLength);
-  let offset = 0;
-  for (const chunk of taken) {
-    head.set(chunk, offset);
-    offset += chunk.length;
-  }
+  const head = joined(taken);
   return { head, all: chain(head, iterator) };
 }
 
