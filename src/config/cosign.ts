@@ -5,7 +5,7 @@
  */
 
 import type { SettingValues } from "./settings.ts";
-import { type FileAccess, invalid, readFile, UsageError } from "./usage.ts";
+import { type FileAccess, invalid, listFolder, readFile, UsageError } from "./usage.ts";
 
 /** A file of a public key. */
 export interface KeyFile {
@@ -77,18 +77,12 @@ function readKeys(path: string, files: FileAccess): KeyFile[] {
   const flag = "--cosign-pub-key-path";
   if (!files.isDirectory(path)) return [{ path, pem: readFile(flag, path, files) }];
   const folder = path.replace(/\/+$/, "");
-  const names = listFolder(path, files).filter((name) => name.endsWith(".pub")).toSorted();
+  const listed = listFolder(path, files);
+  if (listed === undefined) throw invalid(flag, path, "a folder that can be read");
+  const names = listed.filter((name) => name.endsWith(".pub")).toSorted();
   if (names.length === 0) throw invalid(flag, path, "a public key, or a folder of .pub files");
   return names.map((name) => `${folder}/${name}`)
     .map((path) => ({ path, pem: readFile(flag, path, files) }));
-}
-
-function listFolder(path: string, files: FileAccess): readonly string[] {
-  try {
-    return files.listDirectory(path);
-  } catch {
-    return [];
-  }
 }
 
 function resolveKeyless(values: SettingValues, files: FileAccess): KeylessConfig | undefined {

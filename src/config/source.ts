@@ -6,7 +6,7 @@
 
 import { readCertificates } from "./certificates.ts";
 import type { SettingValues } from "./settings.ts";
-import { type FileAccess, invalid, readPassword, UsageError } from "./usage.ts";
+import { type FileAccess, invalid, listFolder, readPassword, UsageError } from "./usage.ts";
 
 /** Firmware comes from a registry. */
 export interface RegistryConfig {
@@ -76,14 +76,6 @@ function checkLayouts(directory: string, files: FileAccess): string {
     );
   }
   return directory;
-}
-
-function listFolder(path: string, files: FileAccess): readonly string[] | undefined {
-  try {
-    return files.listDirectory(path);
-  } catch {
-    return undefined;
-  }
 }
 
 function resolveRegistryUrl(value: string, isInsecure: boolean): URL {

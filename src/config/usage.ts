@@ -45,6 +45,23 @@ export function readFile(
 }
 
 /**
+ * Reads a secret out of a file that a flag names.
+ *
+ * @param flag The flag.
+ * @param path What it names.
+ * @param files Access to it.
+ * @returns The text but for a line break at its end, by which editors and `echo` end every file.
+ * @throws {UsageError} It cannot be read.
+ */
+export function readSecret(
+  flag: string,
+  path: string,
+  files: Pick<FileAccess, "readTextFile">,
+): string {
+  return readFile(flag, path, files).replace(/\r?\n$/, "");
+}
+
+/**
  * Reads a password out of a file that a flag names.
  *
  * @param flag The flag.
@@ -58,10 +75,27 @@ export function readPassword(
   path: string,
   files: Pick<FileAccess, "readTextFile">,
 ): string {
-  // Editors and `echo` end a file with a line break that is not meant.
-  const password = readFile(flag, path, files).replace(/\r?\n$/, "");
+  const password = readSecret(flag, path, files);
   if (password !== "") return password;
   throw new UsageError(`${flag}: ${JSON.stringify(path)} is empty, want the password in it`);
+}
+
+/**
+ * Lists a folder that a flag names.
+ *
+ * @param path The folder.
+ * @param files Access to it.
+ * @returns The names of all in it, in no order; undefined where it cannot be read.
+ */
+export function listFolder(
+  path: string,
+  { listDirectory }: Pick<FileAccess, "listDirectory">,
+): readonly string[] | undefined {
+  try {
+    return listDirectory(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

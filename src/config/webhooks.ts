@@ -5,7 +5,7 @@
  */
 
 import type { SettingValues } from "./settings.ts";
-import { type FileAccess, invalid, readFile } from "./usage.ts";
+import { type FileAccess, invalid, readSecret } from "./usage.ts";
 
 /**
  * Reads the secret of webhooks.
@@ -20,8 +20,7 @@ export function resolveWebhookSecret(
   files: Pick<FileAccess, "readTextFile">,
 ): string | undefined {
   if (file === undefined) return undefined;
-  // Editors and `echo` end a file with a line break that is not meant.
-  const secret = readFile("--webhook-secret-file", file, files).replace(/\r?\n$/, "");
+  const secret = readSecret("--webhook-secret-file", file, files);
   // What a header can hold: nothing else would ever be equal to one.
   if (/^[!-~](?:[ -~]*[!-~])?$/.test(secret)) return secret;
   throw invalid("--webhook-secret-file", file, "a file with a secret: one line of ASCII");

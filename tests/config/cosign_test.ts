@@ -95,7 +95,11 @@ for (
       ["--cosign-pub-key-path=/empty"],
       /"\/empty" .* folder of .pub files$/,
     ],
-    ["a folder that is closed", ["--cosign-pub-key-path=/forbidden"], /"\/forbidden" is not valid/],
+    [
+      "a folder that is closed",
+      ["--cosign-pub-key-path=/forbidden"],
+      /"\/forbidden" is not valid, it takes a folder that can be read$/,
+    ],
     [
       "a version without a key",
       ["--cosign-require-version"],
