@@ -133,14 +133,18 @@ export function describeReadError(error: unknown): string {
  * Gives what goes wrong while something is stored its code: a full disk, a read-only one, a quota.
  *
  * @param work What stores.
+ * @param failure What is said then, without full stop: a device may see it.
  * @returns Its outcome.
  * @throws {ServiceError} `storage-failed`
  */
-export async function storing<T>(work: () => Promise<T>): Promise<T> {
+export async function storing<T>(
+  work: () => Promise<T>,
+  failure = "Firmware cannot be stored",
+): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     if (cause instanceof ServiceError) throw cause;
-    throw new ServiceError("storage-failed", "Firmware cannot be stored", { cause });
+    throw new ServiceError("storage-failed", failure, { cause });
   }
 }

@@ -65,12 +65,14 @@ Deno.test("removeIfThere() removes files and folders, and what is not there", ()
     assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
   }));
 
-Deno.test("storing() gives what goes wrong its code, and keeps the cause", async () => {
+Deno.test("storing() gives what goes wrong its code and its words, and keeps the cause", async () => {
   const cause = new Error("No space left on device (os error 28)");
   await assert.rejects(
     storing(() => Promise.reject(cause)),
     (error) => isServiceError(error, "storage-failed") && error.cause === cause,
   );
+  const failure = { code: "storage-failed", message: "Notes cannot be kept" };
+  await assert.rejects(storing(() => Promise.reject(cause), "Notes cannot be kept"), failure);
   const own = new ServiceError("artifact-invalid", "Other");
   await assert.rejects(storing(() => Promise.reject(own)), (error) => error === own);
   assert.equal(await storing(() => Promise.resolve(1)), 1);

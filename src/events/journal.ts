@@ -88,7 +88,7 @@ export class EventJournal {
       for (const [id, takenMs] of seen) journal.#seen.add(id, takenMs);
       for (const [device, ids] of pending) journal.#enter(device, ids);
       return journal;
-    });
+    }, "Events cannot be kept");
   }
 
   /** Devices that wait to be checked. */

@@ -73,7 +73,9 @@ export class Outbox {
    */
   static async open(directory?: string): Promise<Outbox> {
     const outbox = new Outbox(directory);
-    if (directory !== undefined) await storing(() => outbox.#load(directory));
+    if (directory !== undefined) {
+      await storing(() => outbox.#load(directory), "Notifications cannot be kept");
+    }
     return outbox;
   }
 

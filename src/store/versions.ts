@@ -97,7 +97,7 @@ export class VersionFiles {
         if (isMissing(error)) return new Map<string, string>();
         throw error;
       }
-    });
+    }, "Noted version cannot be read");
   }
 
   #path(device: string): string {

@@ -231,7 +231,10 @@ Deno.test("EventJournal takes the longest device id that there is", () =>
 Deno.test("EventJournal fails with a code where its folder cannot be made", () =>
   withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
-    await assert.rejects(open(`${folder}/file`), { code: "storage-failed" });
+    await assert.rejects(open(`${folder}/file`), {
+      code: "storage-failed",
+      message: "Events cannot be kept",
+    });
   }));
 
 Deno.test("EventJournal loses nothing, whatever the order of what is done to it", () =>

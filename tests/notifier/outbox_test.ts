@@ -74,6 +74,16 @@ Deno.test("Outbox leaves out what cannot be read, says so, and clears drafts", a
   });
 });
 
+Deno.test("Outbox.open() says what it is that a folder cannot hold", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    await assert.rejects(Outbox.open(`${folder}/file`), {
+      code: "storage-failed",
+      message: "Notifications cannot be kept",
+    });
+  });
+});
+
 Deno.test("Outbox goes on in memory where the disk refuses", async () => {
   await withFolder(async (folder) => {
     const directory = `${folder}/notifications`;

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { isServiceError } from "../../src/errors.ts";
 import { VersionFiles } from "../../src/store/versions.ts";
 import type { Query } from "../../src/selection.ts";
 import { withFolder } from "../helpers/disk.ts";
@@ -25,7 +24,7 @@ Deno.test("VersionFiles takes a note that it cannot read for an error, not for n
     }
     await assert.rejects(
       new VersionFiles(folder).get("a"),
-      (error) => isServiceError(error, "storage-failed"),
+      { code: "storage-failed", message: "Noted version cannot be read" },
     );
   }));
 
