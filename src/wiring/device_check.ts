@@ -11,7 +11,7 @@ import type { CheckConfig } from "../config/config.ts";
 import { FirmwareLookup } from "../firmware/lookup.ts";
 import { keepOnly } from "../permissions.ts";
 import { NoStore } from "../store/none.ts";
-import { createSource, createVerifier } from "./source.ts";
+import { createSource, createVerifier, sourceName } from "./source.ts";
 
 /**
  * Goes the way once, and prints what is found.
@@ -42,12 +42,6 @@ export async function checkDevice(config: CheckConfig, version: string): Promise
 
 function placeOf({ device, source, repositoryPrefix }: CheckConfig): Place {
   const repository = repositoryPrefix === "" ? device : `${repositoryPrefix}/${device}`;
-  return source.kind === "layout"
-    ? { kind: "layout", name: source.directory, repository, hasCredentials: false }
-    : {
-      kind: "registry",
-      name: source.url.href.replace(/\/+$/, ""),
-      repository,
-      hasCredentials: source.credentials !== undefined,
-    };
+  const hasCredentials = source.kind === "registry" && source.credentials !== undefined;
+  return { kind: source.kind, name: sourceName(source), repository, hasCredentials };
 }

@@ -18,8 +18,9 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { trackRequests } from "../metrics/middleware.ts";
 import { createMetricsRouter } from "../metrics/router.ts";
 import type { MqttNotifier } from "../notifier/notifier.ts";
-import type { BrokerFacts, StatusPorts } from "../status/facts.ts";
+import type { BrokerFacts } from "../status/facts.ts";
 import { createStatusRouter } from "../status/router.ts";
+import { sourceName } from "./source.ts";
 
 /** What an executable is. */
 export interface Program {
@@ -98,7 +99,7 @@ export function operatorHandler(
 ): Deno.ServeHandler {
   const status = createStatusRouter({
     service: { ...program, startedAt: new Date() },
-    source: describeSource(config),
+    source: { kind: config.source.kind, name: sourceName(config.source) },
     firmware: () => manager.overview.status(),
     cache: () => ({
       kind: config.cacheDirectory === undefined ? "memory" : "folder",
@@ -111,11 +112,4 @@ export function operatorHandler(
   });
   const router = createMetricsRouter(metrics, status);
   return (request) => router.fetch(request);
-}
-
-function describeSource({ source }: Config): StatusPorts["source"] {
-  return {
-    kind: source.kind,
-    name: source.kind === "registry" ? source.url.href.replace(/\/$/, "") : source.directory,
-  };
 }

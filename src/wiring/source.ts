@@ -47,6 +47,16 @@ export function createSource(
 }
 
 /**
+ * What the source is called.
+ *
+ * @param source Which.
+ * @returns Its address or its folder, for people; without credentials.
+ */
+export function sourceName(source: Config["source"]): string {
+  return source.kind === "layout" ? source.directory : source.url.href.replace(/\/+$/, "");
+}
+
+/**
  * Makes what verifies signatures, where there are keys.
  *
  * @param config How firmware must be signed, and where it is noted what was accepted.
