@@ -204,7 +204,7 @@ export const mqttUrl: ValueKind<URL> = {
   takes: "mqtt://, mqtts://, ws:// or wss:// with host[:port], " +
     "?client_id=name may follow, and user:password@ may precede the host",
   parse: (value) => {
-    const url = new URL(value);
+    const url = parseUrl(value);
     const { protocol, hostname, username, password, pathname, searchParams, hash } = url;
     const isWebSocket = ["ws:", "wss:"].includes(protocol);
     const isPlain = ["", "/"].includes(pathname) &&
@@ -212,8 +212,7 @@ export const mqttUrl: ValueKind<URL> = {
     const isBroker = isWebSocket || ["mqtt:", "mqtts:"].includes(protocol) && isPlain;
     if (!isBroker || hostname === "" || hash !== "") throw new RangeError("not a broker");
     if (username === "" && password !== "") throw new RangeError("a password of nobody");
-    // Throws for what is not well escaped.
-    decodeURIComponent(username + password);
+    if (!isWellEscaped(username + password)) throw new RangeError("not well escaped");
     return url;
   },
 };
@@ -236,13 +235,28 @@ export const mqttTopic: ValueKind<string> = {
 export const publicUrl: ValueKind<string> = {
   takes: "https://host[:port] or http://host[:port], a path may follow",
   parse: (value) => {
-    const url = new URL(value);
+    const url = parseUrl(value);
     const isPlain = ["http:", "https:"].includes(url.protocol) && url.username === "" &&
       url.password === "" && url.search === "" && url.hash === "";
     if (!isPlain) throw new RangeError("not an address");
     return url.href;
   },
 };
+
+function parseUrl(value: string): URL {
+  const url = URL.parse(value);
+  if (url === null) throw new RangeError("not an address");
+  return url;
+}
+
+function isWellEscaped(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function amount(value: string, units: Readonly<Record<string, number>>): number {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)([A-Za-z]+)$/.exec(value) ?? [];

@@ -183,6 +183,26 @@ const REFUSED: readonly (readonly [string, kinds.ValueKind<unknown>, readonly st
     ],
   ],
   [
+    "mqttUrl",
+    kinds.mqttUrl,
+    [
+      "",
+      "broker",
+      "http://broker",
+      "mqtt://",
+      "mqtt://:secret@broker",
+      "mqtt://a%:b@broker",
+      "mqtt://broker/a",
+    ],
+  ],
+  ["publicUrl", kinds.publicUrl, [
+    "",
+    "ota.example",
+    "ftp://ota.example",
+    "https://a@ota.example",
+    "https://a?b",
+  ]],
+  [
     "origin",
     kinds.origin,
     [
