@@ -40,7 +40,7 @@ const IN_FLIGHT = 10;
 
 /**
  * A broker of MQTT 5 keeps longer packets from us (3.1.2.11.4): it would hand on what anybody has
- * published, 256 MB at most. The longest of ours has a topic of 1,255 bytes and 4 KiB of content.
+ * published, 256 MB at most. The longest of ours has a topic of 4 KB and 4 KiB of content.
  */
 const PACKET_LIMIT_BYTES = 64 * 1024;
 

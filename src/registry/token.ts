@@ -46,7 +46,7 @@ export interface TokenRequest {
   readonly scope: string;
   /** Who asks; anonymous without. */
   readonly authorization: string | undefined;
-  /** A clock in milliseconds. */
+  /** A steady clock in milliseconds. */
   readonly now: () => number;
 }
 
