@@ -60,7 +60,7 @@ export async function storeContent(
       for await (const chunk of all) await writer.write(chunk);
     } else {
       const chunks = store.keepsLayers
-        ? tee(all, await startLayer(layer.size, { ...options, writers }))
+        ? tee(all, await startWriter(layer.size, { ...options, writers }))
         : all;
       // What unpacks may still hold a chunk when the next one comes.
       await extractOnlyFile(copies(chunks), {
@@ -90,23 +90,17 @@ export async function storeContent(
 
 type WriterOptions = ContentOptions & { readonly writers: Writer[] };
 
-async function startFirmware(
-  size: number,
-  { maxBytes, writers, store }: WriterOptions,
-): Promise<Writer> {
-  if (size > maxBytes) {
-    throw new ServiceError(
-      "artifact-invalid",
-      `Firmware has ${size} bytes, want ${maxBytes} at most`,
-    );
-  }
-  const writer = new Writer(await store.draft(size));
-  writers.push(writer);
-  return writer;
+/** A layer that might have been an archive may be larger than a firmware. */
+async function startFirmware(size: number, options: WriterOptions): Promise<Writer> {
+  const { maxBytes } = options;
+  if (size <= maxBytes) return await startWriter(size, options);
+  throw new ServiceError(
+    "artifact-invalid",
+    `Firmware has ${size} bytes, want ${maxBytes} at most`,
+  );
 }
 
-/** A layer may be larger than the firmware in it by the archive's own blocks. */
-async function startLayer(size: number, { writers, store }: WriterOptions): Promise<Writer> {
+async function startWriter(size: number, { writers, store }: WriterOptions): Promise<Writer> {
   const writer = new Writer(await store.draft(size));
   writers.push(writer);
   return writer;

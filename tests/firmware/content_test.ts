@@ -300,3 +300,12 @@ Deno.test("storeContent() refuses a small blob that unpacks to a large file", as
     message: "File in the layer has 5000000 bytes, want 100000 at most",
   });
 });
+
+Deno.test("storeContent() refuses what is too large once it is clear that it is no archive", async () => {
+  const { size } = await readBytes(firmware, { form: "sniff", maxBytes: firmware.length });
+  assert.equal(size, firmware.length);
+  await assert.rejects(readBytes(firmware, { form: "sniff", maxBytes: firmware.length - 1 }), {
+    code: "artifact-invalid",
+    message: "Firmware has 20000 bytes, want 19999 at most",
+  });
+});
