@@ -19,8 +19,6 @@ export interface CheckedSource {
   fetchManifest(device: string, reference: string): Promise<DeliveredManifest>;
   /** A blob's bytes. */
   openBlob(device: string, blob: Descriptor): Promise<ReadableStream<Uint8Array>>;
-  /** Finds out whether it answers at all. */
-  ping(): Promise<void>;
 }
 
 /** Told what happens. */
@@ -117,14 +115,5 @@ export class WatchedSource implements CheckedSource {
       if (!outcome.done) this.#watcher.received(outcome.value.length);
       return outcome;
     });
-  }
-
-  /**
-   * Asks whether anybody is there.
-   *
-   * @throws {ServiceError} What the source throws.
-   */
-  async ping(): Promise<void> {
-    await this.#source.ping();
   }
 }

@@ -51,6 +51,9 @@ export interface Artifact {
   readonly files: readonly string[];
 }
 
+/** Where manifests are. */
+export type ManifestSource = Pick<FirmwareSource, "fetchManifest">;
+
 /**
  * Finds the firmware of an artifact.
  *
@@ -64,7 +67,7 @@ export interface Artifact {
  * @throws {ServiceError} `artifact-invalid`, `selection-unmatched`, or what the source throws.
  */
 export async function resolveArtifact(
-  source: FirmwareSource,
+  source: ManifestSource,
   question: Question,
   reference: string,
 ): Promise<Artifact> {
@@ -150,7 +153,7 @@ interface Verified<C = ImageManifest | ImageIndex> extends FirmwareDocument {
 }
 
 async function fetchVerified(
-  source: FirmwareSource,
+  source: ManifestSource,
   device: string,
   reference: string,
 ): Promise<Verified> {
@@ -165,7 +168,7 @@ async function fetchVerified(
 }
 
 async function fetchChild(
-  source: FirmwareSource,
+  source: ManifestSource,
   device: string,
   child: Descriptor,
 ): Promise<Verified<ImageManifest>> {

@@ -35,7 +35,7 @@ const log = logger("firmware");
 /** Options of {@linkcode FirmwareLookup}. */
 export interface FirmwareLookupOptions {
   /** Where firmware comes from. */
-  readonly source: FirmwareSource;
+  readonly source: Omit<FirmwareSource, "ping">;
   /** Where it is kept. */
   readonly store: FirmwareStore;
   /** The largest firmware that is accepted, in bytes. */
@@ -66,7 +66,7 @@ export interface NewestOptions {
 
 /** Asks the source, each time anew, and verifies what it delivers. */
 export class FirmwareLookup {
-  readonly #source: FirmwareSource;
+  readonly #source: FirmwareLookupOptions["source"];
   readonly #store: FirmwareStore;
   readonly #guard: DowngradeGuard | undefined;
   readonly #onAnswer: () => void;

@@ -85,16 +85,12 @@ fuzz(
     try {
       const artifact = await resolveArtifact(
         {
-          listTags: () => Promise.resolve([]),
-          peekDigest: () => Promise.resolve(undefined),
           fetchManifest: (_device, reference) =>
             Promise.resolve({
               bytes: reference === oras.digest ? oras.manifest : bytes,
               mediaType: oneOf(TYPES, random) || undefined,
               claimedDigest: claimed as undefined,
             }),
-          openBlob: () => Promise.reject(new Error("No blob is asked for")),
-          ping: () => Promise.resolve(),
         },
         "pump",
         "1.0.0",
