@@ -54,6 +54,31 @@ Deno.test("What loses its place in memory while it waits to be checked is held, 
     assert.equal((await subject.manager.getAnnounced(DEVICE, told)).version, "1.0.0");
   }));
 
+Deno.test("FirmwareManager checks in the background, too, what has lost its place in memory", () =>
+  withFolder(async (directory) => {
+    using store = await DiskStore.open({ directory, maxBytes: 100_000 });
+    const found = Promise.withResolvers<string>();
+    const subject = new ManagerBench(DEVICE, {
+      ...{ store, cacheSize: 1, refreshIntervalMs: 40 },
+      notifier: {
+        announce: (device, { version }) => {
+          if (version === "2.0.0") found.resolve(device);
+          return Promise.resolve();
+        },
+      },
+    });
+    for (const device of [DEVICE, "stm32"]) {
+      subject.source.push(device, "1.0.0", orasArtifact(one));
+      await subject.manager.get(device);
+    }
+    subject.source.push(DEVICE, "2.0.0", orasArtifact(two));
+    subject.nowMs += 40;
+    subject.manager.start();
+    assert.equal(await found.promise, DEVICE);
+    subject.manager.stop();
+    for (const device of [DEVICE, "stm32"]) await subject.manager.settled(device);
+  }));
+
 Deno.test("FirmwareManager fetches again what was changed on disk, and writes it down again", () =>
   withFolder(async (directory) => {
     {
