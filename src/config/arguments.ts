@@ -8,7 +8,7 @@
 import { Argument, Command, CommanderError, type Help, Option } from "commander";
 import { COMMANDS } from "./commands.ts";
 import { completions, isShell, SHELLS } from "./completions.ts";
-import type { Given, GivenSettings } from "./misfits.ts";
+import type { Origins, ReadSettings } from "./misfits.ts";
 import {
   flagOf,
   type Setting,
@@ -42,7 +42,7 @@ export type Call =
   };
 
 /** What was asked for. */
-export interface Arguments extends Given {
+export interface Arguments extends ReadSettings {
   /** What is to be done; each command takes the flags of the service. */
   readonly call: Call;
 }
@@ -58,7 +58,7 @@ export function readArguments(input: ArgumentsInput): Arguments | string {
   const given = readCall(input);
   if (typeof given === "string") return given;
   const { call, flags } = given;
-  return { call, values: readValues(flags, input.env), given: givenOf(flags, input.env) };
+  return { call, values: readValues(flags, input.env), origins: originsOf(flags, input.env) };
 }
 
 /** The flags that were given, as they were written. */
@@ -170,13 +170,13 @@ const RIVALS: Partial<Record<SettingKey, SettingKey>> = {
   mqttPasswordFile: "mqttPassword",
 };
 
-function givenOf(flags: GivenFlags, env: ArgumentsInput["env"]): GivenSettings {
-  const given = new Map<SettingKey, "flag" | "variable">();
+function originsOf(flags: GivenFlags, env: ArgumentsInput["env"]): Origins {
+  const origins = new Map<SettingKey, "flag" | "variable">();
   for (const [key] of settings()) {
-    if (flags[key] !== undefined) given.set(key, "flag");
-    else if (env(variableOf(key))) given.set(key, "variable");
+    if (flags[key] !== undefined) origins.set(key, "flag");
+    else if (env(variableOf(key))) origins.set(key, "variable");
   }
-  return given;
+  return origins;
 }
 
 function readValues(given: GivenFlags, env: ArgumentsInput["env"]): SettingValues {

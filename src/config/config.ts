@@ -11,7 +11,7 @@ import type { Selection } from "../selection.ts";
 import { type ArgumentsInput, readArguments } from "./arguments.ts";
 import { type EdgeConfig, resolveEdge } from "./edge.ts";
 import { type CosignConfig, resolveCosign } from "./cosign.ts";
-import { findMisfits, type Given } from "./misfits.ts";
+import { findMisfits, type ReadSettings } from "./misfits.ts";
 import { type MqttConfig, resolveMqtt } from "./mqtt.ts";
 import { resolveSelection } from "./selection.ts";
 import { type SettingValues, SYSTEMD_CACHE_VARIABLE } from "./settings.ts";
@@ -108,17 +108,17 @@ export interface ConfigInput extends ArgumentsInput, FileAccess {}
 export function readConfig(
   input: ConfigInput,
 ): Config | HealthcheckConfig | CheckConfig | string {
-  const given = readArguments(input);
-  if (typeof given === "string") return given;
-  const { call, values } = given;
+  const read = readArguments(input);
+  if (typeof read === "string") return read;
+  const { call, values } = read;
   switch (call.command) {
     case "serve":
-      return resolve(given, input);
+      return resolve(read, input);
     case "healthcheck":
       return { ...call, listen: values.listenAddr, isTls: values.tlsCertPath !== undefined };
     case "check": {
       // All of it: what would hinder the service from starting is found, too.
-      const config = resolve(given, input);
+      const config = resolve(read, input);
       const { source, repositoryPrefix, maxFirmwareBytes, cosign, selection, warnings } = config;
       return { ...call, source, repositoryPrefix, maxFirmwareBytes, cosign, selection, warnings };
     }
@@ -131,7 +131,7 @@ const DISK_CACHE_BYTES = 1024 ** 3;
 /** and in its memory for one of the largest size. */
 const MEMORY_CACHE_BYTES = 256 * 1024 ** 2;
 
-function resolve({ values, given }: Given, input: ConfigInput): Config {
+function resolve({ values, origins }: ReadSettings, input: ConfigInput): Config {
   const [fromSystemd] = input.env(SYSTEMD_CACHE_VARIABLE)?.split(":") ?? [];
   const cacheDirectory = values.cacheDir ?? (fromSystemd || undefined);
   return {
@@ -159,7 +159,7 @@ function resolve({ values, given }: Given, input: ConfigInput): Config {
     mqtt: resolveMqtt(values, input),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
-    warnings: findMisfits({ values, given }),
+    warnings: findMisfits({ values, origins }),
   };
 }
 

@@ -14,15 +14,15 @@ import {
 } from "./settings.ts";
 import { UsageError } from "./usage.ts";
 
-/** Where a setting was given; nowhere if it is not in it. */
-export type GivenSettings = ReadonlyMap<SettingKey, "flag" | "variable">;
+/** By what each setting was given; those that have their defaults are not in it. */
+export type Origins = ReadonlyMap<SettingKey, "flag" | "variable">;
 
-/** What was given. */
-export interface Given {
-  /** All settings. */
+/** All settings as they were read. */
+export interface ReadSettings {
+  /** What each is. */
   readonly values: SettingValues;
-  /** Which of them were given, and where. */
-  readonly given: GivenSettings;
+  /** Where that is from. */
+  readonly origins: Origins;
 }
 
 /** What is wrong with settings, where it is. */
@@ -102,19 +102,19 @@ const RULES: readonly Rule[] = [
 /**
  * Looks for settings that say nothing.
  *
- * @param given All settings.
+ * @param settings All settings.
  * @returns A sentence about each that is passed over, without full stop.
  * @throws {UsageError} A flag that must be a mistake.
  */
-export function findMisfits({ values, given }: Given): readonly string[] {
+export function findMisfits({ values, origins }: ReadSettings): readonly string[] {
   const warnings: string[] = [];
   for (const { keys, isIdle, complaint, isRefused } of RULES) {
     if (!isIdle(values)) continue;
     for (const key of keys) {
-      const where = given.get(key);
-      if (where === undefined || isAsWithout(key, values)) continue;
-      if (isRefused && where === "flag") throw new UsageError(`${flagOf(key)} ${complaint}`);
-      warnings.push(`${where === "flag" ? flagOf(key) : variableOf(key)} ${complaint}`);
+      const origin = origins.get(key);
+      if (origin === undefined || isAsWithout(key, values)) continue;
+      if (isRefused && origin === "flag") throw new UsageError(`${flagOf(key)} ${complaint}`);
+      warnings.push(`${origin === "flag" ? flagOf(key) : variableOf(key)} ${complaint}`);
     }
   }
   return warnings;
