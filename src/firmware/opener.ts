@@ -51,8 +51,8 @@ export class FirmwareOpener {
    */
   async open(question: Question, firmware: Firmware): Promise<FirmwareReader> {
     const { keys, store, checks, now } = this.#options;
-    const body = await store.open(firmware.sha256);
-    if (body !== undefined) return body;
+    const reader = await store.open(firmware.sha256);
+    if (reader !== undefined) return reader;
     const key = keys.of(question);
     log.info("Firmware is not in the store any more, fetching it again", {
       device: deviceOfKey(key),

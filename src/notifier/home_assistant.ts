@@ -61,7 +61,7 @@ export class HomeAssistant {
    * @returns Whether that is to be told.
    */
   note(device: string, running: string): boolean {
-    return this.#installed.note(device, running) !== undefined;
+    return this.#installed.note(device, running);
   }
 
   /**

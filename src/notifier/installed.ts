@@ -41,20 +41,19 @@ export class InstalledVersions {
    *
    * @param device A device id.
    * @param text Any text; only a semantic version counts.
-   * @returns The version, where it is to be told.
+   * @returns Whether it is to be told: then {@linkcode InstalledVersions.take} gives it.
    */
-  note(device: string, text: string): string | undefined {
+  note(device: string, text: string): boolean {
     const version = valid(text);
-    if (version === null) return undefined;
+    if (version === null) return false;
     const told = this.#installed.get(device)?.told;
     this.#installed.set(device, { version, told });
-    const isNews = told === undefined ||
+    return told === undefined ||
       (told.version !== version && this.#now() - told.atMs >= STANDS_MS);
-    return isNews ? version : undefined;
   }
 
   /**
-   * What a device said last, and is told of with that.
+   * Takes what a device said last, to tell it: it counts as told from now on.
    *
    * @param device A device id.
    * @returns The version; undefined where it said none.
