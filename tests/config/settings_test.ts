@@ -18,6 +18,15 @@ const NAMES = [
   ["--registry-insecure", "REGISTRY_INSECURE"],
   ["--listen-addr", "LISTEN_ADDR"],
   ["--metrics-listen-addr", "METRICS_LISTEN_ADDR"],
+  ["--cache-size", "CACHE_SIZE"],
+  ["--cosign-pub-key-path", "COSIGN_PUB_KEY_PATH"],
+  ["--mqtt-url", "MQTT_URL"],
+  ["--mqtt-username", "MQTT_USERNAME"],
+  ["--mqtt-password", "MQTT_PASSWORD"],
+  ["--mqtt-topic", "MQTT_TOPIC"],
+  ["--mqtt-ca-cert-path", "MQTT_CA_CERT_PATH"],
+  ["--mqtt-client-cert-path", "MQTT_CLIENT_CERT_PATH"],
+  ["--mqtt-client-key-path", "MQTT_CLIENT_KEY_PATH"],
   ["--log-level", "LOG_LEVEL"],
 ];
 
