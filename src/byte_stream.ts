@@ -99,6 +99,7 @@ export interface ChunkOptions {
  * @param stream Bytes.
  * @param options How.
  * @returns The bytes. Each chunk is valid only until the next one is asked for.
+ * @throws {unknown} What the stream fails with, or the signal's reason.
  */
 export async function* chunksOf(
   stream: ReadableStream<Uint8Array>,
@@ -143,6 +144,7 @@ export interface BytesOptions {
  * @param stream Bytes.
  * @param options Limits.
  * @returns All of them; undefined where there are more.
+ * @throws {unknown} What the stream fails with, or the signal's reason.
  */
 export async function bytesOf(
   stream: ReadableStream<Uint8Array>,

@@ -72,6 +72,7 @@ export async function readNote(path: string): Promise<string> {
  *
  * @param file Where to.
  * @param bytes What.
+ * @throws {Error} What the system says, such as that the disk is full.
  */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
@@ -83,6 +84,7 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
  * Makes the names in a folder durable: a rename is in the folder, not in the file.
  *
  * @param path The folder.
+ * @throws {Error} It is not there, or the disk fails.
  */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await Deno.open(path, { read: true });
@@ -97,6 +99,7 @@ export async function syncFolder(path: string): Promise<void> {
  * Removes a file or a folder with all in it, if it is there.
  *
  * @param path Its name.
+ * @throws {Error} It is there, and cannot be removed.
  */
 export async function removeIfThere(path: string): Promise<void> {
   try {

@@ -41,6 +41,7 @@ export class EventFolder {
    *
    * @param path The folder, which this process has for itself.
    * @returns The folder.
+   * @throws {Error} It cannot be made.
    */
   static async open(path: string): Promise<EventFolder> {
     const folder = new EventFolder(path);
@@ -55,6 +56,7 @@ export class EventFolder {
    * Reads what there is, and clears what was not completed.
    *
    * @returns What an earlier process has left.
+   * @throws {Error} The folder, or a file in it, cannot be read; what holds nonsense can.
    */
   async load(): Promise<Leftovers> {
     const pending = new Map<string, readonly string[]>();
@@ -91,6 +93,7 @@ export class EventFolder {
    * again.
    *
    * @param device A device id.
+   * @throws {Error} Its file cannot be removed.
    */
   async remove(device: string): Promise<void> {
     await removeIfThere(this.#fileOf(device));

@@ -34,7 +34,7 @@ export class QueryKeys {
    *
    * @param question Who asks, and for what.
    * @returns The same for all that are to be answered alike.
-   * @throws {ServiceError} `firmware-unknown` where the device id cannot be told from a key.
+   * @throws {ServiceError} `device-invalid` where the device id cannot be told from a key.
    */
   of(question: Question): string {
     const { device, selection } = asQuery(question);

@@ -101,6 +101,7 @@ export class Deliveries {
    * Does something else with the connection, in its turn. Without a connection it is not done.
    *
    * @param work Publishes something.
+   * @throws {Error} What the work throws.
    */
   async once(work: (session: BrokerSession) => Promise<void>): Promise<void> {
     const session = this.#session;

@@ -69,6 +69,7 @@ export class HomeAssistant {
    *
    * @param session The connection.
    * @param device A device id.
+   * @throws {Error} The broker refuses it, or the connection is lost.
    */
   async introduce(session: BrokerSession, device: string): Promise<void> {
     const installed = this.#installed.take(device);
@@ -84,6 +85,7 @@ export class HomeAssistant {
    *
    * @param session The connection.
    * @param device A device id.
+   * @throws {Error} The broker refuses it, or the connection is lost.
    */
   async tellInstalled(session: BrokerSession, device: string): Promise<void> {
     if (this.#told.get(device)?.knowsInstalled !== true) {

@@ -41,6 +41,7 @@ export interface AuthOptions {
  * @param fetch The layer below, which must not follow a challenge of another origin.
  * @param options Who we are.
  * @returns A fetch whose answer is 401 only if the registry refuses what we have.
+ * @throws {ServiceError} `source-refused` for a user name that cannot be sent.
  */
 export function withAuth(fetch: Fetch, options: AuthOptions): Fetch {
   const authorizer = new Authorizer(fetch, options);

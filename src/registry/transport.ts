@@ -27,6 +27,7 @@ export type TransportOptions =
  *
  * @param options What the layers need.
  * @returns The topmost layer.
+ * @throws {ServiceError} `source-refused` for a user name that cannot be sent.
  */
 export function createTransport(options: TransportOptions): Fetch {
   const hop = withMeasurement(withTimeout(createFetch(options), options), options);

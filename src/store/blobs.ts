@@ -186,6 +186,7 @@ export class Blobs {
    *
    * @param sha256 What it should be, in hex.
    * @param path The file; it stays where it is.
+   * @throws {Deno.errors.NotFound} Where it is not there.
    */
   async adopt(sha256: string, path: string): Promise<void> {
     await Deno.link(path, this.path(sha256));

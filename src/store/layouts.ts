@@ -37,6 +37,7 @@ export class Layouts {
    * All devices that may have a layout, also those below others' names.
    *
    * @returns Their ids, in no order.
+   * @throws {Error} The folder, or one in it, cannot be read.
    */
   devices(): AsyncGenerator<string> {
     return this.#below("");
