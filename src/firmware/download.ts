@@ -23,8 +23,6 @@ export interface FirmwareDownloadOptions {
   readonly store: Pick<FirmwareStore, "draft" | "keepsLayers">;
   /** The largest firmware that is accepted, in bytes. */
   readonly maxFirmwareBytes: number;
-  /** The time of day. @default the system's */
-  readonly today?: () => Date;
 }
 
 /** What is to be downloaded, and what is known of it. */
@@ -64,7 +62,7 @@ export class FirmwareDownload {
     device: string,
     { name: { tag, version }, artifact, known, modifiedAt }: DownloadWish,
   ): Promise<FirmwareRecord> {
-    const { store, maxFirmwareBytes: maxBytes, today = () => new Date() } = this.#options;
+    const { store, maxFirmwareBytes: maxBytes } = this.#options;
     const { digest, layer, form, documents, annotations, files } = artifact;
     // Whether a layer is an archive may show only later, and then it is more than its file.
     const limit = form === "raw" ? maxBytes : maxBytes + ARCHIVE_OVERHEAD_BYTES;
@@ -81,7 +79,7 @@ export class FirmwareDownload {
     return {
       firmware: {
         ...{ tag, version, digest, annotations, files, ...content },
-        modifiedAt: modifiedAt ?? modificationDate(annotations, { known, today: today() }),
+        modifiedAt: modifiedAt ?? modificationDate(annotations, { known, today: new Date() }),
       },
       documents,
       layer: { digest: layer.digest, sha256: layerSha256 },

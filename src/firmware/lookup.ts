@@ -50,8 +50,6 @@ export interface FirmwareLookupOptions {
   readonly onAnswer: () => void;
   /** A steady clock in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** The time of day. @default the system's */
-  readonly today?: () => Date;
 }
 
 /** What spares the source requests. */
