@@ -204,7 +204,7 @@ function downloadsFull({ downloads: { underWay, limit } }: ProblemFacts): Proble
 function fetchesAgain({ cache, firmware }: ProblemFacts): Problem | undefined {
   const { count, lastAgoMs = Infinity } = firmware.fetchedAgain;
   if (lastAgoMs >= RECENT_MS) return undefined;
-  const times = count === 1 ? "once" : `${counted(count, "time")}`;
+  const times = count === 1 ? "once" : counted(count, "time");
   const detail = `${times.charAt(0).toUpperCase()}${times.slice(1)} since the start, the last ` +
     `${durationInWords(lastAgoMs)} ago, firmware had to be fetched again that was stored before.`;
   if (cache.bytes >= FULL * cache.maxBytes) {

@@ -234,7 +234,7 @@ export class Blobs {
     if (this.#isThere(sha256)) Deno.removeSync(draft);
     else this.#replace(draft, path);
     this.#known.learn(sha256, Deno.statSync(path), { isVerified: true });
-    this.#known.refresh(sha256);
+    this.#known.markFresh(sha256);
   }
 
   /** A file takes any file's place, but not a folder's. */

@@ -114,11 +114,11 @@ export class KnownBlobs {
   }
 
   /**
-   * Notes that a blob was just stored.
+   * Notes that a blob was just stored: it has to stay until it is linked.
    *
    * @param sha256 In hex.
    */
-  refresh(sha256: string): void {
+  markFresh(sha256: string): void {
     this.#freshSinceMs.set(sha256, this.#now());
   }
 

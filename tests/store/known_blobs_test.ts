@@ -50,8 +50,8 @@ Deno.test("KnownBlobs calls a blob fresh for ten seconds, or until it is settled
   let nowMs = 1000;
   const known = new KnownBlobs(() => nowMs);
   assert(!known.isFresh("a"));
-  known.refresh("a");
-  known.refresh("b");
+  known.markFresh("a");
+  known.markFresh("b");
   nowMs += 9999;
   known.settle("b");
   assert.deepEqual([known.isFresh("a"), known.isFresh("b")], [true, false]);
