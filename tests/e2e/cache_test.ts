@@ -6,6 +6,7 @@ import { cannotMount, mountSmallDisk } from "../helpers/small_disk.ts";
 import { DockerRegistry } from "../helpers/docker_registry.ts";
 import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { crc32Reference, firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { seeded } from "../helpers/mutations.ts";
 import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
 import * as faults from "../helpers/registry/faults.ts";
 
@@ -196,7 +197,8 @@ Deno.test("killed at any moment of a fetch, the next start serves the old or the
     const KILLS = 50;
     const all = [firmwareBytes(1_000_000, 5), firmwareBytes(1_050_000, 6)];
     const artifacts = all.map((bytes) => orasArtifact(bytes));
-    const random = randomOf(20);
+    // The same moments each time, as far as a machine can.
+    const random = seeded(20);
     await using registry = new FakeRegistry();
     let current = 0;
     let fetchMs = 0;
@@ -234,15 +236,6 @@ Deno.test("killed at any moment of a fetch, the next start serves the old or the
     }
     assert(changes > 0 && changes < KILLS, `${changes} of ${KILLS} kills came after the fetch`);
   }));
-
-/** Park and Miller's generator: the same moments each time, as far as a machine can. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = state * 48_271 % 2_147_483_647;
-    return state / 2_147_483_647;
-  };
-}
 
 Deno.test("--no-downgrade holds over a restart, also where the firmware itself had to go", () =>
   withFolder(async (folder) => {
