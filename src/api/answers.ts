@@ -47,7 +47,7 @@ export interface Answer {
   readonly body: string;
   /** What the body is. @default plain text */
   readonly type?: string;
-  /** Headers beside `content-type` and `content-length`. */
+  /** Headers beside `content-type` and `content-length`. @default none */
   readonly headers?: HeaderFields;
 }
 

@@ -18,9 +18,13 @@ export interface Setting {
   readonly kind: ValueKind<unknown>;
   /** The default, as one would write it; without one the setting is off. */
   readonly default?: string;
-  /** Whether the value is kept out of every message. */
+  /** Whether the value is kept out of every message. @default false */
   readonly isSecret?: boolean;
-  /** Whether the flag may be given several times; its variable is then parted by commas. */
+  /**
+   * Whether the flag may be given several times; its variable is then parted by commas.
+   *
+   * @default false
+   */
   readonly isList?: boolean;
 }
 

@@ -174,7 +174,7 @@ export type VerificationResult = "valid" | "invalid" | "error";
 
 /** How much is known of a firmware that is announced. */
 export interface AnnounceOptions {
-  /** Announces it although it was before: a webhook said so. */
+  /** Announces it although it was before: a webhook said so. @default false */
   readonly always?: boolean;
   /** Whether the source has just said that it is the newest. @default true */
   readonly isConfirmed?: boolean;

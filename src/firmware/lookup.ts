@@ -58,7 +58,7 @@ export interface NewestOptions {
   readonly since?: number;
   /** And so does one that is younger than that, in milliseconds. @default 0 */
   readonly sharedForMs?: number;
-  /** What the device is served for other selections of the same hardware and file. */
+  /** What the device is served for other selections of the same hardware and file. @default nothing */
   readonly others?: readonly Firmware[];
 }
 

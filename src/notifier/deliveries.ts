@@ -35,7 +35,7 @@ export interface DeliveriesOptions {
   readonly announced: Announced;
   /** Where devices are told. */
   readonly topics: Topics;
-  /** Told of devices, too. @default nobody */
+  /** Told of devices, too; nobody is where it is undefined. */
   readonly homeAssistant: HomeAssistant | undefined;
   /** Where devices reach the service; then messages have an address. */
   readonly publicUrl?: string | undefined;

@@ -68,7 +68,7 @@ export interface NotifierState {
 
 /** How much is known of a firmware that is announced. */
 export interface AnnounceOptions {
-  /** Publishes it although the broker has it already: a webhook said so. */
+  /** Publishes it although the broker has it already: a webhook said so. @default false */
   readonly always?: boolean;
   /** Whether the source has just said that it is the newest. @default true */
   readonly isConfirmed?: boolean;

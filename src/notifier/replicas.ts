@@ -11,7 +11,7 @@ const PAUSE_MS = 1000;
 export interface ReplicasOptions {
   /** Checks a device, and does not fail. */
   readonly check: (device: string) => Promise<void>;
-  /** Waits; ends early, without failing, when told to. @default a timer */
+  /** Waits; ends early, without failing, at the end of all. */
   readonly pause: (ms: number) => Promise<void>;
 }
 

@@ -38,7 +38,11 @@ export interface DiskStoreOptions {
   readonly directory: string;
   /** The most bytes of all blobs together. */
   readonly maxBytes: number;
-  /** The selection of devices that say nothing: it is kept, however many others there are. */
+  /**
+   * The selection of devices that say nothing: it is kept, however many others there are.
+   *
+   * @default the empty one
+   */
   readonly defaultSelection?: string;
   /** Told of each content that has to go. @default nobody */
   readonly onEviction?: (() => void) | undefined;
