@@ -264,6 +264,17 @@ withBench("DiskStore.open() refuses a folder that another has", async (bench, fo
   await bench.serve("a", one);
 });
 
+Deno.test("DiskStore.open() lets go of a folder that it cannot use", () =>
+  withFolder(async (directory) => {
+    const options = { directory, maxBytes: 1_000_000 };
+    await Deno.mkdir(`${directory}/.otaflux`);
+    await Deno.writeTextFile(`${directory}/.otaflux/blobs`, "");
+    await assert.rejects(DiskStore.open(options), { code: "storage-failed" });
+    await Deno.remove(`${directory}/.otaflux/blobs`);
+    using store = await DiskStore.open(options);
+    assert.equal(store.bytes, 0);
+  }));
+
 withBench(
   "DiskStore finds its firmware in a copy whose files have lost their links",
   async (bench, folder) => {
