@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Footprint } from "./footprint.ts";
 import type { SoakOptions, SoakReport } from "./soak.ts";
 
 const MIB = 1024 * 1024;
@@ -35,10 +36,14 @@ export function showReport(
     ["given up by the device, resumed in vain", each(...CUTS)],
     ["MiB of firmware", (findings.counted("bytes") / MIB).toFixed(0)],
     ["seconds at most until all was right again", (slowestMs / 1000).toFixed(1)],
-    ...stays.flatMap(({ chapter, before, after }): [string, string][] => [
-      [`MiB resident, ${chapter}`, change(before.memoryMiB, after.memoryMiB)],
-      [`descriptors, ${chapter}`, change(before.descriptors, after.descriptors)],
-    ]),
+    ...stays.flatMap(({ chapter, first, middle, last }): [string, string][] => {
+      const during = (of: (footprint: Footprint) => number): string =>
+        [first, middle, last].map((footprint) => of(footprint).toFixed(0)).join(", then ");
+      return [
+        [`MiB resident, ${chapter}`, during(({ memoryMiB }) => memoryMiB)],
+        [`descriptors, ${chapter}`, during(({ descriptors }) => descriptors)],
+      ];
+    }),
     ["promises broken", `${findings.breaches.length}`],
   ];
   return [
@@ -55,7 +60,3 @@ export function showReport(
 const ANSWERS = ["not modified", "sent away, too many downloads", "refused for a reason"];
 
 const CUTS = ["downloads given up by the device", "resumed in vain"];
-
-function change(before: number, after: number): string {
-  return `${before.toFixed(0)}, then ${after.toFixed(0)}`;
-}
