@@ -47,6 +47,8 @@ export class CertificateReloader {
   #inUse: CertificatePair;
   /** What was decided on last: what is in use, or what was refused. */
   #decided: Content;
+  /** What was refused for nothing but its dates. */
+  #untimely: CertificatePair | undefined;
   /** What the files held at the last look. */
   #seen: Content;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -79,7 +81,8 @@ export class CertificateReloader {
 
   /**
    * Looks at the files. What differs is decided on once two looks in a row have seen the same: the
-   * two files are rarely exchanged in one moment.
+   * two files are rarely exchanged in one moment. What was refused for its dates is decided on again
+   * once they fit: the clock of a gateway is set some time after its start.
    *
    * @returns When it is done. It never fails.
    */
@@ -87,7 +90,7 @@ export class CertificateReloader {
     const content = await this.#read();
     const isSettled = isSame(content, this.#seen);
     this.#seen = content;
-    if (isSettled && !isSame(content, this.#decided)) this.#decide(content);
+    if (isSettled && (!isSame(content, this.#decided) || this.#isTimely())) this.#decide(content);
   }
 
   /**
@@ -109,8 +112,14 @@ export class CertificateReloader {
     }
   }
 
+  #isTimely(): boolean {
+    return this.#untimely !== undefined &&
+      datesComplaint(this.#untimely, this.#now()) === undefined;
+  }
+
   #decide(content: Content): void {
     this.#decided = content;
+    this.#untimely = undefined;
     try {
       const pair = this.#accept(content);
       log.info("Certificate is in use", describePair(pair));
@@ -126,7 +135,10 @@ export class CertificateReloader {
     checkPair(content);
     const complaint = datesComplaint(content, this.#now());
     // What is in use is not exchanged for what no device may accept.
-    if (complaint !== undefined) throw new CertificateError(complaint);
+    if (complaint !== undefined) {
+      this.#untimely = content;
+      throw new CertificateError(complaint);
+    }
     this.#options.use(content);
     return this.#inUse = content;
   }

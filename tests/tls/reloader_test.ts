@@ -125,6 +125,21 @@ Deno.test("CertificateReloader refuses what has expired: what is in use may be b
   assert.match(`${bench.story[0]}`, /^error: The certificate has expired/);
 });
 
+Deno.test("CertificateReloader takes what its clock was wrong about, once that is set", async () => {
+  await using bench = await Bench.make();
+  const { now } = bench;
+  bench.now = 20_000;
+  await bench.write(bench.second);
+  await bench.look(10);
+  assert.deepEqual(bench.used, []);
+  assert.equal(bench.story.length, 1);
+  assert.match(`${bench.story[0]}`, /^error: The certificate is valid from .* on only$/);
+  bench.now = now;
+  await bench.look(10);
+  assert.deepEqual([bench.used, bench.story[1]], [[bench.second], "info"]);
+  assert.equal(bench.story.length, 2);
+});
+
 Deno.test("CertificateReloader keeps what is in use where the server refuses the new one", async () => {
   await using bench = await Bench.make();
   bench.failure = new CertificateError("The certificate cannot be served");
