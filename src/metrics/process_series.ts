@@ -11,6 +11,7 @@
 import { cpuUsage } from "node:process";
 import { setImmediate } from "node:timers/promises";
 import { Counter, Gauge, type Registry } from "prom-client";
+import { StartTime } from "../start_time.ts";
 
 /** Microseconds of a second: the unit of `cpuUsage`. */
 const MICROSECONDS = 1_000_000;
@@ -32,11 +33,15 @@ export function addProcessSeries(registry: Registry): void {
       this.inc((user + system) / MICROSECONDS);
     },
   });
+  const startTime = new StartTime();
   new Gauge({
     name: "process_start_time_seconds",
     help: "When the process started, in seconds since 1970.",
     registers,
-  }).set(performance.timeOrigin / 1000);
+    collect(): void {
+      this.set(startTime.date.getTime() / 1000);
+    },
+  });
   new Gauge({
     name: "process_resident_memory_bytes",
     help: "Memory that the process holds, without what is swapped out.",

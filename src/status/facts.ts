@@ -76,7 +76,7 @@ export interface StatusPorts {
     readonly version: string;
     /** What it was made of, where that is known. */
     readonly commit: string | undefined;
-    /** When it was started. */
+    /** When it was started, by the clock of the wall as it stands now. */
     readonly startedAt: Date;
   };
   /** Where firmware comes from; the name is an address or a folder, without credentials. */

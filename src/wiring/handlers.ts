@@ -18,6 +18,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { trackRequests } from "../metrics/middleware.ts";
 import { createMetricsRouter } from "../metrics/router.ts";
 import type { MqttNotifier } from "../notifier/notifier.ts";
+import { StartTime } from "../start_time.ts";
 import type { BrokerFacts } from "../status/facts.ts";
 import { createStatusRouter } from "../status/router.ts";
 import { sourceName } from "./source.ts";
@@ -97,8 +98,14 @@ export function operatorHandler(
   { manager, store, notifier, downloads, metrics }: Parts,
   program: Program,
 ): Deno.ServeHandler {
+  const startTime = new StartTime();
   const status = createStatusRouter({
-    service: { ...program, startedAt: new Date() },
+    service: {
+      ...program,
+      get startedAt(): Date {
+        return startTime.date;
+      },
+    },
     source: { kind: config.source.kind, name: sourceName(config.source) },
     firmware: () => manager.overview.status(),
     cache: () => ({
