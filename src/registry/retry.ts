@@ -82,7 +82,7 @@ function isTransient(outcome: Outcome): boolean {
 
 /**
  * When the server wants to be asked again (RFC 9110, 10.2.3: seconds, or a date, which is of the
- * wall clock).
+ * server's clock: ours may not be set yet, and its own time comes with the answer).
  *
  * @param response Its answer.
  * @returns In how many milliseconds, at least 0; undefined where it did not say.
@@ -91,7 +91,13 @@ export function retryAfterMs(response: Response): number | undefined {
   const value = response.headers.get("retry-after")?.trim();
   if (value === undefined) return undefined;
   if (/^\d+$/.test(value)) return Number(value) * 1000;
-  // A date begins with its day of the week; Date.parse also takes "1.5" for one, long ago.
-  const date = /^[a-z]{3}/i.test(value) ? Date.parse(value) : NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  const date = parseDate(value);
+  const sentAt = parseDate(response.headers.get("date") ?? "") ?? Date.now();
+  return date === undefined ? undefined : Math.max(0, date - sentAt);
+}
+
+/** A date begins with its day of the week; `Date.parse` also takes "1.5" for one, long ago. */
+function parseDate(text: string): number | undefined {
+  const date = /^[a-z]{3}/i.test(text) ? Date.parse(text) : NaN;
+  return Number.isNaN(date) ? undefined : date;
 }

@@ -201,3 +201,16 @@ Deno.test("retryAfterMs() reads seconds and dates, and nothing else", () => {
   }
   assert.equal(retryAfterMs(new Response(null)), undefined);
 });
+
+Deno.test("retryAfterMs() measures a date by the clock that it is of, whatever ours says", () => {
+  for (const today of [20_000, Date.UTC(2026, 0, 1), Date.UTC(2100, 0, 1)]) {
+    using _ = freezeDate(today);
+    const headers = {
+      "date": "Thu, 01 Jan 2026 00:00:00 GMT",
+      "retry-after": "Thu, 01 Jan 2026 00:00:04 GMT",
+    };
+    assert.equal(retryAfterMs(new Response(null, { headers })), 4000);
+    const undated = new Response(null, { headers: { ...headers, date: "today" } });
+    assert.equal(retryAfterMs(undated), Math.max(0, Date.UTC(2026, 0, 1, 0, 0, 4) - today));
+  }
+});
