@@ -12,9 +12,12 @@ import { parseHttpDate } from "./http_date.ts";
 export interface Validators {
   /** A strong entity tag, with its quotes. */
   readonly etag: string;
-  /** When it was last modified, in whole seconds. */
-  readonly lastModified: Date;
+  /** When it was last modified, in whole seconds; undefined where that is not known. */
+  readonly lastModified: Date | undefined;
 }
+
+/** By more than this no time zone is off, in milliseconds: one of the two clocks is wrong. */
+const AHEAD_MS = 24 * 60 * 60 * 1000;
 
 /** What becomes of a request by its conditions. */
 export type Outcome = "proceed" | "not-modified" | "precondition-failed";
@@ -23,26 +26,37 @@ export type Outcome = "proceed" | "not-modified" | "precondition-failed";
  * Evaluates the conditions of a GET or HEAD on something that exists, in the order of RFC 9110,
  * 13.2.2. `If-Range` is for {@linkcode isRangeWanted}.
  *
+ * A date is compared by our clock (13.1.3). One that lies far ahead was told, or noted, by a clock
+ * that was wrong, and would hide whatever comes until then: it counts only where it is the very date.
+ *
  * @param headers The request's.
  * @param current The state of what would be answered to this client.
+ * @param nowMs The time in milliseconds since 1970.
  * @returns `not-modified` for 304, `precondition-failed` for 412.
  */
-export function evaluateConditions(headers: Headers, current: Validators): Outcome {
+export function evaluateConditions(
+  headers: Headers,
+  current: Validators,
+  nowMs: number = Date.now(),
+): Outcome {
+  const modifiedMs = current.lastModified?.getTime();
   const ifMatch = headers.get("if-match");
   if (ifMatch !== null) {
     if (!matchesStrongly(ifMatch, current.etag)) return "precondition-failed";
   } else {
     const since = dateOf(headers, "if-unmodified-since");
-    if (since !== undefined && current.lastModified.getTime() > since) return "precondition-failed";
+    if (since !== undefined && modifiedMs !== undefined && modifiedMs > since) {
+      return "precondition-failed";
+    }
   }
   const ifNoneMatch = headers.get("if-none-match");
   if (ifNoneMatch !== null) {
     return matchesWeakly(ifNoneMatch, current.etag) ? "not-modified" : "proceed";
   }
   const since = dateOf(headers, "if-modified-since");
-  return since !== undefined && current.lastModified.getTime() <= since
-    ? "not-modified"
-    : "proceed";
+  if (since === undefined || modifiedMs === undefined) return "proceed";
+  const isKnown = modifiedMs === since || (modifiedMs < since && since <= nowMs + AHEAD_MS);
+  return isKnown ? "not-modified" : "proceed";
 }
 
 /**

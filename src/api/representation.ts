@@ -23,10 +23,11 @@ export const CACHE_CONTROL = "no-cache";
  * What tells a firmware from another at the same address.
  *
  * @param firmware What would be answered.
- * @returns Its entity tag, of the bytes' SHA-256, and its date.
+ * @returns Its entity tag, of the bytes' SHA-256, and its date, where that is known.
  */
 export function validatorsOf({ sha256, modifiedAt }: Firmware): Validators {
-  return { etag: strongTag(sha256), lastModified: modifiedAt };
+  const isKnown = modifiedAt.getTime() !== 0;
+  return { etag: strongTag(sha256), lastModified: isKnown ? modifiedAt : undefined };
 }
 
 /**
@@ -39,9 +40,10 @@ export function descriptionOf(
   firmware: Firmware,
 ): Readonly<Record<string, string | undefined>> {
   // The clock may have been set back; what lies ahead must not be said (RFC 9110, 8.8.2.1).
-  const isPast = firmware.modifiedAt.getTime() <= Date.now();
+  const { lastModified } = validatorsOf(firmware);
+  const isPast = lastModified !== undefined && lastModified.getTime() <= Date.now();
   return {
-    "last-modified": isPast ? formatHttpDate(firmware.modifiedAt) : undefined,
+    "last-modified": isPast ? formatHttpDate(lastModified) : undefined,
     "x-firmware-version": firmware.version,
     "x-firmware-crc32": String(firmware.crc32),
   };

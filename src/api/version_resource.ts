@@ -15,7 +15,7 @@ import { evaluateConditions } from "./conditional.ts";
 import { strongTag } from "./entity_tag.ts";
 import { firmwareUrl } from "./links.ts";
 import type { HeaderFields } from "./head.ts";
-import { CACHE_CONTROL } from "./representation.ts";
+import { CACHE_CONTROL, validatorsOf } from "./representation.ts";
 
 /** What is answered. */
 export interface VersionResource {
@@ -55,7 +55,8 @@ export function answerVersion(c: Context, form: VersionForm, resource: VersionRe
   const { firmware } = resource;
   const { body, type, etag } = form === "text" ? lines(firmware) : object(resource);
   const shared = { ...resource.headers, "etag": etag, "cache-control": CACHE_CONTROL };
-  switch (evaluateConditions(c.req.raw.headers, { etag, lastModified: firmware.modifiedAt })) {
+  const { lastModified } = validatorsOf(firmware);
+  switch (evaluateConditions(c.req.raw.headers, { etag, lastModified })) {
     case "not-modified":
       return respond(c, { status: 304, headers: shared });
     case "precondition-failed":

@@ -25,7 +25,7 @@ export interface Firmware {
   readonly sha256: string;
   /** MD5 of the bytes, in hex: many devices can check no other. It proves nothing. */
   readonly md5: string;
-  /** When the device's firmware became this one, to the second, as far as can be told. */
+  /** When the device's firmware became this one, to the second; 1970 where nobody can tell. */
   readonly modifiedAt: Date;
   /** What its author says of it, bounded: see `annotations.ts`. */
   readonly annotations: Readonly<Record<string, string>>;

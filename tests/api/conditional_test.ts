@@ -113,6 +113,42 @@ for (
   });
 }
 
+const NOW = Date.UTC(2026, 1, 1);
+
+for (
+  const [what, since, lastModified, outcome] of [
+    ["a later date, as a device notes it itself", "Sat, 31 Jan 2026 00:00:00 GMT", MODIFIED, true],
+    ["local time for GMT", "Sun, 01 Feb 2026 14:00:00 GMT", MODIFIED, true],
+    [
+      "a date that a clock which was wrong has told",
+      "Sun, 01 Jan 2040 00:00:00 GMT",
+      MODIFIED,
+      false,
+    ],
+    [
+      "the very date, which a clock that was wrong has told",
+      "Sun, 01 Jan 2040 00:00:00 GMT",
+      new Date("2040-01-01T00:00:00Z"),
+      true,
+    ],
+    ["any date, where none is known", "Sat, 31 Jan 2026 00:00:00 GMT", undefined, false],
+  ] as const
+) {
+  Deno.test(`evaluateConditions() ${outcome ? "holds to" : "passes over"} ${what}`, () => {
+    const headers = new Headers({ "if-modified-since": since });
+    const actual = evaluateConditions(headers, { etag: ETAG, lastModified }, NOW);
+    assert.equal(actual, outcome ? "not-modified" : "proceed");
+  });
+}
+
+Deno.test("evaluateConditions() passes over If-Unmodified-Since where no date is known", () => {
+  const headers = new Headers({ "if-unmodified-since": "Thu, 01 Jan 1970 00:00:00 GMT" });
+  assert.equal(
+    evaluateConditions(headers, { etag: ETAG, lastModified: undefined }, NOW),
+    "proceed",
+  );
+});
+
 for (
   const [value, isWanted] of [
     [undefined, true],

@@ -166,6 +166,17 @@ Deno.test("GET /firmware says no date of modification that lies ahead", async ()
   await response.body?.cancel();
 });
 
+Deno.test("GET /firmware without a known date says none, and is not held back by one", async () => {
+  const undated = firmwareOf(bytes, { modifiedAt: new Date(0) });
+  for (const target of [TARGET, TARGET.replace("firmware", "version")]) {
+    const response = await apiOf(bytes, undated).request(target, {
+      headers: { "if-modified-since": "Fri, 02 Jan 2026 03:04:05 GMT" },
+    });
+    assert.deepEqual([response.status, response.headers.get("last-modified")], [200, null]);
+    await response.body?.cancel();
+  }
+});
+
 Deno.test("No head of /firmware is as long as 480 bytes, whatever the version is called", async () => {
   for (const length of [5, 40, 128]) {
     const long = firmwareOf(bytes, { version: `1.0.0-${"x".repeat(length)}`, size: 2 ** 31 });
