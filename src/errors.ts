@@ -100,7 +100,18 @@ export function describeError(error: unknown): string {
     if (!messages.at(-1)?.includes(message)) messages.push(message);
     link = link instanceof Error ? link.cause : undefined;
   }
-  return messages.join(": ").replaceAll(/\s*[\r\n]+\s*/g, " ");
+  return `${messages.join(": ")}${adviceFor(error)}`.replaceAll(/\s*[\r\n]+\s*/g, " ");
+}
+
+/** What to do where the system does not let something be stored. */
+function adviceFor(error: unknown): string {
+  const cause = isServiceError(error, "storage-failed") ? error.cause : undefined;
+  if (cause instanceof Deno.errors.PermissionDenied) {
+    return "; want it owned, and writable, by the user that runs OtaFlux";
+  }
+  const isInTheWay = cause instanceof Deno.errors.NotADirectory ||
+    cause instanceof Deno.errors.IsADirectory || cause instanceof Deno.errors.AlreadyExists;
+  return isInTheWay ? "; something else stands there: remove it" : "";
 }
 
 /** Where files are that Deno keeps from every program which may not do everything. */

@@ -18,7 +18,8 @@ export function fileNameOf(device: string): string {
 }
 
 /**
- * Writes a small file so that under its name stands the old content or the new, never a mix.
+ * Writes a small file so that under its name stands the old content or the new, never a mix. What
+ * stands where it is drafted goes: to write through a link would be to write over a file of others.
  *
  * @param path The file's name.
  * @param content What is written.
@@ -33,7 +34,7 @@ export async function writeWhole(
   await storing(async () => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     try {
-      const file = await Deno.open(draftPath, { write: true, create: true, truncate: true });
+      const file = await createAnew(draftPath);
       try {
         await writeAll(file, bytes);
         await file.sync();
@@ -46,6 +47,46 @@ export async function writeWhole(
       throw error;
     }
   });
+}
+
+async function createAnew(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path, { write: true, createNew: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    await removeIfThere(path);
+    return await Deno.open(path, { write: true, createNew: true });
+  }
+}
+
+/**
+ * Makes a folder of ours, with those above it, where it is missing.
+ *
+ * @param path Its name.
+ * @throws {ServiceError} `storage-failed` where it cannot be made, or is a link: what is written and
+ * cleared behind it may be of others.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  await storing(async () => {
+    await Deno.mkdir(path, { recursive: true });
+    if (await isFolder(path)) return;
+    throw new Error(`"${path}" is a link, want a folder of its own: remove the link`);
+  });
+}
+
+/**
+ * Tells whether a folder is where it seems to be.
+ *
+ * @param path Its name.
+ * @returns Whether it is there, and no link.
+ */
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.lstat(path)).isDirectory;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }
 
 /** No file of ours that is read whole is nearly as long, in bytes: a note has some hundreds. */

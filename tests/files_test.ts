@@ -3,7 +3,9 @@ import { isServiceError, ServiceError } from "../src/errors.ts";
 import {
   describeReadError,
   fileNameOf,
+  isFolder,
   isMissing,
+  makeFolder,
   removeIfThere,
   storing,
   writeWhole,
@@ -28,6 +30,36 @@ Deno.test("writeWhole() replaces a file, and leaves no draft", () =>
     }
     assert.equal(await Deno.readTextFile(`${folder}/file`), "newer");
     assert.deepEqual(await filesOf(folder), ["file"]);
+  }));
+
+for (const what of ["a link", "a pipe", "a folder"]) {
+  Deno.test(`writeWhole() takes away ${what} that stands where it drafts`, () =>
+    withFolder(async (folder) => {
+      const [draft, foreign] = [`${folder}/draft`, `${folder}/foreign`];
+      await Deno.writeTextFile(foreign, "of somebody else");
+      if (what === "a link") await Deno.symlink(foreign, draft);
+      else if (what === "a folder") await Deno.mkdir(`${draft}/full`, { recursive: true });
+      else await new Deno.Command("mkfifo", { args: [draft] }).output();
+      await writeWhole(`${folder}/file`, "new", draft);
+      assert.equal(await Deno.readTextFile(`${folder}/file`), "new");
+      assert.equal(await Deno.readTextFile(foreign), "of somebody else");
+      assert.deepEqual(await filesOf(folder), ["file", "foreign"]);
+    }));
+}
+
+Deno.test("makeFolder() makes a folder, leaves one that is there, and takes no link for one", () =>
+  withFolder(async (folder) => {
+    for (let times = 0; times < 2; times++) await makeFolder(`${folder}/a/b`);
+    await Deno.symlink(`${folder}/a`, `${folder}/link`);
+    await assert.rejects(makeFolder(`${folder}/link`), (error: ServiceError) => {
+      assert.equal(error.code, "storage-failed");
+      assert.match(`${error.cause}`, /link" is a link, want a folder of its own: remove the link$/);
+      return true;
+    });
+    assert.deepEqual(
+      await Promise.all(["a", "link", "none"].map((name) => isFolder(`${folder}/${name}`))),
+      [true, false, false],
+    );
   }));
 
 Deno.test("writeWhole() leaves the old file and no draft where the name cannot be given", () =>

@@ -11,7 +11,14 @@
 
 import { dirname } from "node:path";
 import * as v from "valibot";
-import { isMissing, readNote, removeIfThere, syncFolder, writeWhole } from "../files.ts";
+import {
+  isMissing,
+  makeFolder,
+  readNote,
+  removeIfThere,
+  syncFolder,
+  writeWhole,
+} from "../files.ts";
 import { logger } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
 
@@ -45,7 +52,7 @@ export class EventFolder {
    */
   static async open(path: string): Promise<EventFolder> {
     const folder = new EventFolder(path);
-    await Deno.mkdir(folder.#pending, { recursive: true });
+    for (const each of [path, folder.#pending]) await makeFolder(each);
     // A folder that was just made is in its parents only once they are written, too.
     const parent = dirname(path);
     for (const each of [dirname(parent), parent, path]) await syncFolder(each);
@@ -67,8 +74,8 @@ export class EventFolder {
       if (isRepositoryName(device)) pending.set(device, await readJson(path, idsSchema) ?? []);
       else log.warn("What is in the folder of events is no event", { path });
     }
-    for await (const { name, isFile } of Deno.readDir(this.#path)) {
-      if (isFile && name.startsWith(DRAFT)) await removeIfThere(`${this.#path}/${name}`);
+    for await (const { name } of Deno.readDir(this.#path)) {
+      if (name.startsWith(DRAFT)) await removeIfThere(`${this.#path}/${name}`);
     }
     return { pending, seen: await readJson(`${this.#path}/seen.json`, seenSchema) ?? [] };
   }
@@ -135,7 +142,8 @@ async function readJson<T>(
     if (parsed.success) return parsed.output;
   } catch (error) {
     if (isMissing(error)) return undefined;
-    const isSpoiled = error instanceof SyntaxError || error instanceof Deno.errors.InvalidData;
+    const isSpoiled = error instanceof SyntaxError || error instanceof Deno.errors.InvalidData ||
+      error instanceof Deno.errors.PermissionDenied;
     if (!isSpoiled) throw error;
   }
   log.warn("What is written down of events cannot be read", { path });

@@ -12,7 +12,15 @@ import pLimit from "p-limit";
 import * as v from "valibot";
 import { digestSchema } from "../digest.ts";
 import { describeError } from "../errors.ts";
-import { fileNameOf, readNote, removeIfThere, storing, syncFolder, writeWhole } from "../files.ts";
+import {
+  fileNameOf,
+  makeFolder,
+  readNote,
+  removeIfThere,
+  storing,
+  syncFolder,
+  writeWhole,
+} from "../files.ts";
 import { logger } from "../log.ts";
 import { isRepositoryName } from "../repository.ts";
 import { Turns } from "../turns.ts";
@@ -164,7 +172,7 @@ export class Outbox {
   }
 
   async #load(directory: string): Promise<void> {
-    await Deno.mkdir(directory, { recursive: true });
+    await makeFolder(directory);
     for await (const { name } of Deno.readDir(directory)) {
       const path = `${directory}/${name}`;
       if (name.endsWith(".draft")) await removeIfThere(path);

@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { describeError } from "../errors.ts";
-import { isMissing, removeIfThere, storing, syncFolder, writeAll } from "../files.ts";
+import { isMissing, makeFolder, removeIfThere, storing, syncFolder, writeAll } from "../files.ts";
 import { logger } from "../log.ts";
 import { SingleFlight } from "../single_flight.ts";
 import { BlockCache } from "./block_cache.ts";
@@ -70,8 +70,8 @@ export class Blobs {
   static async open(options: BlobsOptions): Promise<Blobs> {
     const blobs = new Blobs(options);
     await removeIfThere(options.drafts);
-    await Deno.mkdir(options.drafts, { recursive: true });
-    await Deno.mkdir(options.directory, { recursive: true });
+    await makeFolder(options.drafts);
+    await makeFolder(options.directory);
     blobs.#takeOver();
     return blobs;
   }
@@ -135,16 +135,19 @@ export class Blobs {
 
   /**
    * Opens a blob. The first time in a process, and whenever the file has changed since, its content
-   * is hashed before: what was altered behind our back is removed, not served.
+   * is hashed before: what was altered behind our back is removed, not served, and so is what cannot
+   * be read.
    *
    * @param sha256 In hex.
    * @returns Gives the bytes, to be closed; undefined where they are not there.
+   * @throws {ServiceError} `storage-failed` where they neither can be read nor removed.
    */
   async open(sha256: string): Promise<FileReader | MemoryReader | undefined> {
+    let found: Deno.FileInfo | undefined;
     try {
       // The system has what it needs for this in memory: a thread for it would take five times as
       // long.
-      const found = Deno.lstatSync(this.path(sha256));
+      found = Deno.lstatSync(this.path(sha256));
       const isUnchanged = this.#known.isUnchanged(sha256, found);
       const whole = isUnchanged ? this.#blocks.get(stateOf(sha256, found), 0) : undefined;
       if (whole?.length === found.size) {
@@ -166,8 +169,12 @@ export class Blobs {
       const content = stateOf(sha256, status);
       return new FileReader({ file, size: status.size, content, blocks: this.#blocks });
     } catch (error) {
-      if (!isMissing(error)) throw error;
-      this.#known.forget(sha256);
+      if (isMissing(error)) this.#known.forget(sha256);
+      // In a folder that cannot be looked into, nothing can be told of the file.
+      else if (error instanceof Deno.errors.PermissionDenied && found !== undefined) {
+        log.error("Firmware cannot be read, removing it", { sha256, reason: error.message });
+        await storing(() => this.#remove(sha256, { mayStay: false }));
+      } else await storing(() => Promise.reject(error));
       return undefined;
     }
   }

@@ -12,7 +12,7 @@
  */
 
 import { isServiceError } from "../errors.ts";
-import { isMissing, storing } from "../files.ts";
+import { isMissing, makeFolder, storing } from "../files.ts";
 import { logger } from "../log.ts";
 import { asQuery, formatSelection, type Query, type Question } from "../selection.ts";
 import { Turns } from "../turns.ts";
@@ -84,7 +84,7 @@ export class DiskStore implements Disposable {
     const { directory, maxBytes, onEviction } = options;
     const own = `${directory}/${OWN_FOLDER}`;
     return await storing(async () => {
-      await Deno.mkdir(own, { recursive: true });
+      await makeFolder(own);
       const lock = await lockFile(`${own}/lock`, directory);
       try {
         const store = new DiskStore(options, lock);
@@ -185,7 +185,9 @@ export class DiskStore implements Disposable {
     try {
       kept = await storing(() => this.#turns.take(query.device, () => this.#write(query, record)));
     } catch (error) {
-      if (isServiceError(error, "storage-failed") && isMissing(error.cause)) return false;
+      const isGone = isServiceError(error, "storage-failed") &&
+        error.cause instanceof Deno.errors.NotFound;
+      if (isGone) return false;
       throw error;
     }
     const { firmware: { sha256 }, layer } = kept;

@@ -7,7 +7,15 @@
  */
 
 import { type Digest, isDigest } from "../digest.ts";
-import { isMissing, readNote, removeIfThere, syncFolder, writeWhole } from "../files.ts";
+import {
+  isFolder,
+  isMissing,
+  makeFolder,
+  readNote,
+  removeIfThere,
+  syncFolder,
+  writeWhole,
+} from "../files.ts";
 import { logger } from "../log.ts";
 import { formatIndex, type KeptFirmware, parseIndex } from "./record.ts";
 
@@ -75,13 +83,9 @@ export class DeviceLayout {
    * @returns File names: in hex, where they are of ours.
    */
   async linked(): Promise<readonly string[]> {
-    const linked = [];
-    try {
-      for await (const { name } of Deno.readDir(`${this.#folder}/blobs/sha256`)) linked.push(name);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
-    return linked;
+    if (!await this.#has("sha256")) return [];
+    const entries = await Array.fromAsync(Deno.readDir(this.#folderOf("sha256")));
+    return entries.map(({ name }) => name);
   }
 
   /**
@@ -133,7 +137,8 @@ export class DeviceLayout {
    * @param digest Its digest.
    */
   async remove(digest: Digest): Promise<void> {
-    await removeIfThere(this.pathOf(digest));
+    const [algorithm = ""] = digest.split(":");
+    if (await this.#has(algorithm)) await removeIfThere(this.pathOf(digest));
   }
 
   /**
@@ -144,7 +149,7 @@ export class DeviceLayout {
    */
   async rewrite(kept: readonly KeptFirmware[]): Promise<void> {
     if (kept.length === 0) return await this.#clear();
-    for (const algorithm of ALGORITHMS) await syncFolder(`${this.#folder}/blobs/${algorithm}`);
+    for (const algorithm of ALGORITHMS) await syncFolder(this.#folderOf(algorithm));
     await this.#writeFile(`${this.#folder}/oci-layout`, `{"imageLayoutVersion":"1.0.0"}`);
     await this.#writeFile(`${this.#folder}/index.json`, formatIndex(kept));
     await syncFolder(this.#folder);
@@ -162,24 +167,32 @@ export class DeviceLayout {
   /** Removes the blobs that are not wanted. What is below may belong to another device. */
   async #sweep(wanted: ReadonlySet<string>): Promise<void> {
     for (const algorithm of ALGORITHMS) {
-      const folder = `${this.#folder}/blobs/${algorithm}`;
-      try {
-        for await (const { name, isFile } of Deno.readDir(folder)) {
-          const path = `${folder}/${name}`;
-          if (isFile && isDigest(`${algorithm}:${name}`) && !wanted.has(path)) {
-            await Deno.remove(path);
-          }
+      if (!await this.#has(algorithm)) continue;
+      const folder = this.#folderOf(algorithm);
+      for await (const { name, isFile } of Deno.readDir(folder)) {
+        const path = `${folder}/${name}`;
+        if (isFile && isDigest(`${algorithm}:${name}`) && !wanted.has(path)) {
+          await Deno.remove(path);
         }
-      } catch (error) {
-        if (!isMissing(error)) throw error;
       }
     }
   }
 
   async #makeFolders(): Promise<void> {
     for (const algorithm of ALGORITHMS) {
-      await Deno.mkdir(`${this.#folder}/blobs/${algorithm}`, { recursive: true });
+      for (const each of [`${this.#folder}/blobs`, this.#folderOf(algorithm)]) {
+        await makeFolder(each);
+      }
     }
+  }
+
+  #folderOf(algorithm: string): string {
+    return `${this.#folder}/blobs/${algorithm}`;
+  }
+
+  /** A link in its place leads to blobs of others, which are not ours to clear. */
+  async #has(algorithm: string): Promise<boolean> {
+    return await isFolder(`${this.#folder}/blobs`) && await isFolder(this.#folderOf(algorithm));
   }
 
   #writeFile(path: string, content: Uint8Array | string): Promise<void> {

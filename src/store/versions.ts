@@ -6,7 +6,15 @@
  */
 
 import * as v from "valibot";
-import { fileNameOf, isMissing, readNote, storing, syncFolder, writeWhole } from "../files.ts";
+import {
+  fileNameOf,
+  isMissing,
+  makeFolder,
+  readNote,
+  storing,
+  syncFolder,
+  writeWhole,
+} from "../files.ts";
 import { asQuery, formatSelection, type Question } from "../selection.ts";
 import { Turns } from "../turns.ts";
 
@@ -81,7 +89,7 @@ export class VersionFiles {
     const version = note.get("");
     const selections = [...note].filter(([selection]) => selection !== "");
     const content = JSON.stringify({ device, version, selections });
-    await storing(() => Deno.mkdir(this.#directory, { recursive: true }));
+    await makeFolder(this.#directory);
     const path = this.#path(device);
     await writeWhole(path, content, `${path}.${crypto.randomUUID()}`);
     await storing(() => syncFolder(this.#directory));

@@ -39,6 +39,6 @@ export async function createNotifier(
       directory: ownFolder(cacheDirectory, "notifications"),
     });
   } catch (error) {
-    throw new CannotStart(describeError(error));
+    throw new CannotStart(`${describeError(error)}; see --cache-dir`);
   }
 }

@@ -140,7 +140,7 @@ async function createEvents(
       concurrency: Math.max(1, concurrency - 1),
     });
   } catch (error) {
-    throw new CannotStart(describeError(error));
+    throw new CannotStart(`${describeError(error)}; see --cache-dir`);
   }
 }
 

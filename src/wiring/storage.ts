@@ -48,10 +48,7 @@ export async function createStore(
     const defaultSelection = formatSelection(selection);
     return await DiskStore.open({ directory, defaultSelection, ...options });
   } catch (error) {
-    const isForbidden = error instanceof Error &&
-      error.cause instanceof Deno.errors.PermissionDenied;
-    const next = isForbidden ? "let the user that runs OtaFlux write there: " : "";
-    throw new CannotStart(`${describeError(error)}; ${next}see --cache-dir`);
+    throw new CannotStart(`${describeError(error)}; see --cache-dir`);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { TextLineStream } from "./lines.ts";
-import { subjectCommand } from "./subject.ts";
+import { type SubjectCommand, subjectCommand } from "./subject.ts";
 
 /** How a service is started. */
 export interface OtafluxOptions {
@@ -13,6 +13,8 @@ export interface OtafluxOptions {
   readonly args?: readonly string[];
   /** The whole environment beside what Deno itself needs. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What is run. @default what `OTAFLUX_SUBJECT` asks for, as the user who runs the tests */
+  readonly subject?: SubjectCommand;
 }
 
 /** How a process ended. */
@@ -168,8 +170,8 @@ export class Otaflux implements AsyncDisposable {
   }
 }
 
-async function command({ args = [], env = {} }: OtafluxOptions): Promise<Deno.Command> {
-  const subject = await subjectCommand();
+async function command({ args = [], env = {}, ...given }: OtafluxOptions): Promise<Deno.Command> {
+  const subject = given.subject ?? await subjectCommand();
   const passedOn = PASSED_ON.flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value]];

@@ -16,7 +16,7 @@ export interface ServiceOptions {
   /** Where devices are answered, always. */
   readonly port: number;
   /** Flags beside those for listening and the refresh interval, and the environment. */
-  readonly otaflux: Required<OtafluxOptions>;
+  readonly otaflux: Required<Omit<OtafluxOptions, "subject">>;
   /** Hears of an end that nobody caused. */
   readonly findings: Findings;
   /** Reads what it logs. */
