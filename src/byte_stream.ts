@@ -152,14 +152,17 @@ export async function bytesOf(
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   // One more than is expected, so that the end is found without another buffer.
   const bufferBytes = Math.min(expected ?? DOCUMENT_BUFFER_BYTES, limit, BUFFER_BYTES) + 1;
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  // Of one piece: a stranger may send a byte at a time, and an array for each is hundreds of them.
+  let bytes = new Uint8Array(bufferBytes);
   let length = 0;
   for await (const chunk of chunksOf(stream, { bufferBytes, signal })) {
-    length += chunk.length;
-    if (length > limit) return undefined;
-    chunks.push(chunk.slice());
+    const end = length + chunk.length;
+    if (end > limit) return undefined;
+    if (end > bytes.length) bytes = grown(bytes, Math.max(end, 2 * bytes.length));
+    bytes.set(chunk, length);
+    length = end;
   }
-  return joined(chunks);
+  return bytes.slice(0, length);
 }
 
 /**
@@ -176,6 +179,12 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     offset += chunk.length;
   }
   return bytes;
+}
+
+function grown(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(length);
+  larger.set(bytes);
+  return larger;
 }
 
 /** What is read at once of long streams, in bytes. */

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { joined } from "../byte_stream.ts";
+import { bytesOf } from "../byte_stream.ts";
 
 /** What can be wrong with a body. */
-export type BodyFault = "too-large" | "too-slow" | "cut";
+export type BodyFault = "endless" | "too-large" | "too-slow" | "cut";
 
 /** Limits of {@linkcode readBody}. */
 export interface BodyLimits {
@@ -18,7 +18,8 @@ export interface BodyLimits {
 }
 
 /**
- * Reads the body of a request, and not a byte more than it may have.
+ * Reads the body of a request, and not a byte more than it may have. One in chunks does not say how
+ * many bytes it has, and is not read at all.
  *
  * @param request The request.
  * @param limits How much, and how long.
@@ -30,31 +31,18 @@ export async function readBody(
 ): Promise<Uint8Array<ArrayBuffer> | BodyFault> {
   const { body, headers } = request;
   if (body === null) return new Uint8Array();
-  if (Number(headers.get("content-length")) > maxBytes) {
+  // The runtime keeps all that stands behind the last chunk, however much, for a reader of the body.
+  const isEndless = headers.has("transfer-encoding");
+  if (isEndless || Number(headers.get("content-length")) > maxBytes) {
     await body.cancel();
-    return "too-large";
+    return isEndless ? "endless" : "too-large";
   }
-  const reader = body.getReader();
-  const timer = { isOver: false };
-  const id = setTimeout(() => {
-    timer.isOver = true;
-    void reader.cancel().catch(() => {});
-  }, maxMs);
+  const stop = new AbortController();
+  const id = setTimeout(() => stop.abort(), maxMs);
   try {
-    const chunks: Uint8Array[] = [];
-    for (let left = maxBytes;;) {
-      const { done, value } = await reader.read();
-      if (timer.isOver) return "too-slow";
-      if (done) return joined(chunks);
-      left -= value.length;
-      if (left < 0) {
-        await reader.cancel();
-        return "too-large";
-      }
-      chunks.push(value);
-    }
+    return await bytesOf(body, { limit: maxBytes, signal: stop.signal }) ?? "too-large";
   } catch {
-    return timer.isOver ? "too-slow" : "cut";
+    return stop.signal.aborted ? "too-slow" : "cut";
   } finally {
     clearTimeout(id);
   }

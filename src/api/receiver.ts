@@ -124,6 +124,11 @@ const UNAUTHORIZED: Outcome = {
 };
 
 const FAULTS: Readonly<Record<BodyFault, Outcome>> = {
+  "endless": {
+    result: "refused",
+    status: 411,
+    body: "Body does not say how long it is: want a Content-Length",
+  },
   "too-large": { result: "refused", status: 413, body: "Body is larger than 1 MiB" },
   "too-slow": { result: "refused", status: 408, body: "Body did not come within 10 s" },
   "cut": { result: "refused", status: 400, body: "Body was cut off" },

@@ -14,6 +14,18 @@ Deno.test("readBody() reads a body in whatever pieces it comes, up to its limit"
   assert.deepEqual(await readBody(requestOf(null), LIMITS), new Uint8Array());
 });
 
+Deno.test("readBody() reads nothing of a body in chunks, which does not say how long it is", async () => {
+  let isRead = false;
+  const body = new ReadableStream({ pull: () => void (isRead = true) }, { highWaterMark: 0 });
+  const request = new Request("http://localhost/", {
+    method: "POST",
+    headers: { "transfer-encoding": "chunked" },
+    body,
+  });
+  assert.equal(await readBody(request, LIMITS), "endless");
+  assert(!isRead);
+});
+
 Deno.test("readBody() gives up a body that does not come", async () => {
   let isCancelled = false;
   const body = new ReadableStream({ cancel: () => void (isCancelled = true) });

@@ -33,6 +33,13 @@ async function residentBytes({ pid }: Otaflux): Promise<number> {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
 }
 
+async function writeAll(socket: Deno.Conn, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) {
+    written += await socket.write(bytes.subarray(written));
+  }
+}
+
 const BODY = `{"type":"PUSH_ARTIFACT","event_data":{}}`;
 const SMUGGLED = "0\r\n\r\nGET /version?device=pump HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -63,6 +70,43 @@ for (
     });
   });
 }
+
+for (
+  const [what, begin, more, times] of [
+    ["fields without end behind its body", "0\r\n", "X-A: b\r\n".repeat(8192), 4000],
+    ["chunks of one byte each", "", "1\r\na\r\n".repeat(10_000), 5],
+  ] as const
+) {
+  Deno.test(`a webhook with ${what} takes no memory`, { ignore: SUBJECT_HAS_HYPER }, async () => {
+    await withService(async (otaflux) => {
+      using socket = await Deno.connect({ hostname: "127.0.0.1", port: otaflux.port });
+      const before = await residentBytes(otaflux);
+      try {
+        const head =
+          "POST /webhooks/harbor HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        await writeAll(socket, head + begin);
+        for (let time = 0; time < times; time++) await writeAll(socket, more);
+        await socket.read(new Uint8Array(100));
+      } catch {
+        // It has answered, and takes no more.
+      }
+      const grown = await residentBytes(otaflux) - before;
+      assert(grown < 100e6, `It grew by ${Math.round(grown / 1e6)} MB`);
+    });
+  });
+}
+
+Deno.test("a webhook in chunks is told to say how long it is", async () => {
+  await withService(async ({ port }) => {
+    using connection = await RawConnection.open(port);
+    const answer = await connection.ask(
+      "POST /webhooks/harbor HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+        "2\r\n{}\r\n0\r\n\r\n",
+    );
+    assert.equal(answer.status, 411);
+    assert.match(new TextDecoder().decode(answer.body), /want a Content-Length/);
+  });
+});
 
 for (const scheme of ["http", "https"]) {
   Deno.test(`more connections than the system allows do not end the service (${scheme})`, async () => {
