@@ -63,15 +63,13 @@ async function createAnew(path: string): Promise<Deno.FsFile> {
  * Makes a folder of ours, with those above it, where it is missing.
  *
  * @param path Its name.
- * @throws {ServiceError} `storage-failed` where it cannot be made, or is a link: what is written and
- * cleared behind it may be of others.
+ * @throws {Error} It cannot be made, or is a link: what is written and cleared behind it may be of
+ * others.
  */
 export async function makeFolder(path: string): Promise<void> {
-  await storing(async () => {
-    await Deno.mkdir(path, { recursive: true });
-    if (await isFolder(path)) return;
-    throw new Error(`"${path}" is a link, want a folder of its own: remove the link`);
-  });
+  await Deno.mkdir(path, { recursive: true });
+  if (await isFolder(path)) return;
+  throw new Error(`"${path}" is a link, want a folder of its own: remove the link`);
 }
 
 /**

@@ -8,7 +8,7 @@ import { LRUCache } from "lru-cache";
 import * as v from "valibot";
 import { type Digest, digestSchema } from "../digest.ts";
 import { ServiceError } from "../errors.ts";
-import { fileNameOf, isMissing, makeFolder, readNote, writeWhole } from "../files.ts";
+import { fileNameOf, isMissing, makeFolder, readNote, storing, writeWhole } from "../files.ts";
 import { Turns } from "../turns.ts";
 
 /** So many devices are kept in memory; without a folder others are forgotten. */
@@ -81,7 +81,7 @@ export class AcceptedVersions {
     if (directory === undefined) return;
     const path = `${directory}/${fileNameOf(device)}.json`;
     const content = JSON.stringify({ device, versions: [...versions] });
-    await makeFolder(directory);
+    await storing(() => makeFolder(directory));
     await writeWhole(path, content, `${path}.draft`);
   }
 }

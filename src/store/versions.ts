@@ -89,7 +89,7 @@ export class VersionFiles {
     const version = note.get("");
     const selections = [...note].filter(([selection]) => selection !== "");
     const content = JSON.stringify({ device, version, selections });
-    await makeFolder(this.#directory);
+    await storing(() => makeFolder(this.#directory));
     const path = this.#path(device);
     await writeWhole(path, content, `${path}.${crypto.randomUUID()}`);
     await storing(() => syncFolder(this.#directory));
