@@ -57,6 +57,8 @@ export class DiskStore implements Disposable {
   readonly #layers = new Map<string, string>();
   /** Two that write one layout at once would sweep away what the other has just written. */
   readonly #turns = new Turns();
+  /** Devices whose layouts have nothing left in them of an earlier process. */
+  readonly #tidied = new Set<string>();
   readonly #layouts: Layouts;
   readonly #releaser: Releaser;
   readonly #defaultSelection: string;
@@ -149,6 +151,8 @@ export class DiskStore implements Disposable {
   > {
     const { device, selection } = asQuery(question);
     const wanted = formatSelection(selection);
+    // A process that was killed may have left what it had not named yet.
+    if (!this.#tidied.has(device)) await this.#turns.take(device, () => this.#tidy(device));
     try {
       const kept = (await this.#layouts.of(device).read()).find((one) => one.selection === wanted);
       if (kept === undefined) return undefined;
@@ -212,13 +216,29 @@ export class DiskStore implements Disposable {
 
   async #write(query: Query, record: StoredRecord): Promise<KeptFirmware> {
     const { device, selection } = query;
-    const kept = await this.#layouts.of(device).read();
-    const placed = record.documents.length === 0
-      ? findSame(kept, record)
-      : await this.#place(device, { ...record, kept });
-    const next = { ...placed, selection: formatSelection(selection), savedAt: new Date() };
-    await this.#rewrite(device, withKept(kept, next, this.#defaultSelection));
-    return next;
+    const layout = this.#layouts.of(device);
+    const kept = await layout.read();
+    try {
+      const placed = record.documents.length === 0
+        ? findSame(kept, record)
+        : await this.#place(device, { ...record, kept });
+      const next = { ...placed, selection: formatSelection(selection), savedAt: new Date() };
+      await this.#rewrite(device, withKept(kept, next, this.#defaultSelection));
+      return next;
+    } catch (error) {
+      // Nobody might ever write this index again, and on a full disk each byte counts.
+      await this.#tidy(device);
+      throw error;
+    }
+  }
+
+  /** Within the device's turn. That something is left over hinders nobody. */
+  async #tidy(device: string): Promise<void> {
+    try {
+      if (await this.#layouts.of(device).tidy()) this.#tidied.add(device);
+    } catch (error) {
+      log.debug("Cannot clear what no index names", { device, reason: String(error) });
+    }
   }
 
   /** Puts everything in its place that the index is going to name. */

@@ -78,6 +78,27 @@ export class DeviceLayout {
   }
 
   /**
+   * Clears what the index does not name: what was put in its place before an index that could not be
+   * written, or by a process that was killed. Where the index cannot be read, all stays.
+   *
+   * @returns Whether there is an index.
+   * @throws {Error} Something cannot be removed.
+   */
+  async tidy(): Promise<boolean> {
+    let kept: readonly KeptFirmware[];
+    try {
+      kept = parseIndex(await readNote(`${this.#folder}/index.json`));
+    } catch (error) {
+      if (!isMissing(error)) return true;
+      await this.#sweepAllBut([]);
+      return false;
+    }
+    // What names nothing was damaged: an index of nothing is never written.
+    if (kept.length > 0) await this.#sweepAllBut(kept);
+    return true;
+  }
+
+  /**
    * Which content the layout has under its SHA-256, whether the index names it or not.
    *
    * @returns File names: in hex, where they are of ours.
@@ -153,19 +174,20 @@ export class DeviceLayout {
     await this.#writeFile(`${this.#folder}/oci-layout`, `{"imageLayoutVersion":"1.0.0"}`);
     await this.#writeFile(`${this.#folder}/index.json`, formatIndex(kept));
     await syncFolder(this.#folder);
-    const blobs = kept.flatMap((one) => one.blobs);
-    await this.#sweep(new Set(blobs.map((digest) => this.pathOf(digest))));
+    await this.#sweepAllBut(kept);
   }
 
   async #clear(): Promise<void> {
     // The index first: it must not name what is no longer there.
     await removeIfThere(`${this.#folder}/index.json`);
     await removeIfThere(`${this.#folder}/oci-layout`);
-    await this.#sweep(new Set());
+    await this.#sweepAllBut([]);
   }
 
-  /** Removes the blobs that are not wanted. What is below may belong to another device. */
-  async #sweep(wanted: ReadonlySet<string>): Promise<void> {
+  /** Removes the blobs that are not named. What is below may belong to another device. */
+  async #sweepAllBut(kept: readonly KeptFirmware[]): Promise<void> {
+    const blobs = kept.flatMap((one) => one.blobs);
+    const wanted = new Set(blobs.map((digest) => this.pathOf(digest)));
     for (const algorithm of ALGORITHMS) {
       if (!await this.#has(algorithm)) continue;
       const folder = this.#folderOf(algorithm);

@@ -293,6 +293,40 @@ withBench(
   },
 );
 
+withBench("DiskStore.save() leaves nothing of what it could not write", async (bench, folder) => {
+  await bench.serve("a", one);
+  // As on a full disk: what goes before the index has its place, and the index cannot be written.
+  await Deno.remove(`${folder}/a/oci-layout`);
+  await Deno.mkdir(`${folder}/a/oci-layout`);
+  const before = await filesOf(`${folder}/a`);
+  await put(bench.store, two);
+  await assert.rejects(bench.store.save("a", recordOf(two)), { code: "storage-failed" });
+  assert.deepEqual(await filesOf(`${folder}/a`), before);
+});
+
+withBench("DiskStore.load() clears what a killed process has left", async (bench, folder) => {
+  await bench.serve("a", one);
+  const before = await filesOf(`${folder}/a`);
+  await bench.serve("b", two);
+  const left = `${folder}/a/blobs/sha256/${sha256Of(two)}`;
+  await Deno.link(`${folder}/.otaflux/blobs/${sha256Of(two)}`, left);
+  await bench.restart();
+  assert.deepEqual(await bench.served("a"), one);
+  assert.deepEqual(await filesOf(`${folder}/a`), before);
+});
+
+withBench(
+  "DiskStore.load() clears nothing where the index cannot be read",
+  async (bench, folder) => {
+    await bench.serve("a", one);
+    await Deno.writeTextFile(`${folder}/a/index.json`, "{");
+    const before = await filesOf(`${folder}/a`);
+    await bench.restart();
+    assert.equal(await bench.served("a"), undefined);
+    assert.deepEqual(await filesOf(`${folder}/a`), before);
+  },
+);
+
 Deno.test("DiskStore stores nothing on a full disk, and goes on with what it has", {
   ignore: cannotMount,
 }, () =>
