@@ -53,6 +53,15 @@ interface Download {
   lastProgressMs: number;
 }
 
+/** Ends the stream of a download whose reader takes nothing: the log has heard of it. */
+export class ReaderStopped extends Error {
+  /** There is nothing more to say of it. */
+  constructor() {
+    super("Reader takes nothing");
+    this.name = "ReaderStopped";
+  }
+}
+
 /** All downloads under way. */
 export class Downloads {
   readonly #idleMs: number;
@@ -124,7 +133,7 @@ export class Downloads {
       if (now - download.lastProgressMs < this.#idleMs) continue;
       log.info("Download is cut off, its reader takes nothing", { seconds: this.#idleMs / 1000 });
       this.#end(download);
-      download.controller.error(new Error("Reader takes nothing"));
+      download.controller.error(new ReaderStopped());
     }
   }
 

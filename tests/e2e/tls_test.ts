@@ -3,6 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { join } from "node:path";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { run } from "../helpers/cache.ts";
@@ -333,6 +335,24 @@ Deno.test("a reader that stops is cut off by https, too, and so is who only conn
     received += count;
   }
   assert.ok(received < 64 * 1024 * 1024, `${received}`);
+});
+
+Deno.test("a reader that stops is cut off by HTTP/2 as well, which is no error", async () => {
+  await using bench = await Bench.start({
+    bytes: firmwareBytes(64 * 1024 * 1024, 1),
+    args: ["--idle-timeout", "400ms"],
+  });
+  const ca = await Deno.readTextFile(bench.files.caPath);
+  const session = connect(`https://localhost:${bench.otaflux.port}`, { ca });
+  const download = session.request({ ":path": "/firmware?device=pump" });
+  download.on("response", () => download.pause());
+  await bench.otaflux.logged("Download is cut off, its reader takes nothing");
+  session.destroy();
+  await once(session, "close");
+  // Whatever is said of it is said before others are answered.
+  await bench.curl("/version?device=pump");
+  const messages = bench.otaflux.records.map(({ message }) => message);
+  assert.ok(!messages.includes("Request failed outside of the routes"), messages.join(", "));
 });
 
 Deno.test("a signal to end lets a download by https end first", async () => {
