@@ -49,7 +49,7 @@ async function main(): Promise<number> {
       roundMs: Math.min(2 * MINUTE_MS, durationMs / 9),
       tempo: 1,
     },
-    ...{ patienceMs: 2 * MINUTE_MS, restMs: 20_000, fillsDisk: true },
+    ...{ patienceMs: 2 * MINUTE_MS, restMs: 20_000 },
   };
   const report = await soak(tools, options);
   for (const line of showReport(report, options)) say(line);

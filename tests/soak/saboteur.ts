@@ -20,8 +20,6 @@ export interface SaboteurOptions {
   readonly disk: Disk;
   readonly chance: Chance;
   readonly findings: Findings;
-  /** Whether the disk is filled, where it can be. */
-  readonly fillsDisk: boolean;
   /** How long things last, as a factor. */
   readonly tempo: number;
 }
@@ -81,8 +79,8 @@ export class Saboteur {
   }
 
   async #workOnDisk(signal: AbortSignal): Promise<void> {
-    const { disk, findings, fillsDisk, tempo } = this.#options;
-    while (fillsDisk && disk.canBeFilled && !signal.aborted) {
+    const { disk, findings, tempo } = this.#options;
+    while (disk.canBeFilled && !signal.aborted) {
       const chance = this.#options.chance.fork(`filling ${this.#fillings++}`);
       await sleep(chance.between(2000, 12_000) * tempo, signal);
       if (signal.aborted) return;

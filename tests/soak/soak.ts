@@ -39,8 +39,6 @@ export interface SoakOptions {
   readonly tempo: number;
   /** How long the service may take to come to rest, in milliseconds. */
   readonly patienceMs: number;
-  /** Whether the disk is filled, where it can be. */
-  readonly fillsDisk: boolean;
   /** How long it rests before its memory is looked at, in milliseconds. */
   readonly restMs: number;
   /** Where the service's log is kept. @default nowhere */
@@ -161,11 +159,7 @@ class Soak {
       ...{ ids, size: devices, pollMs, slowestBytesPerSecond, chance: chance.fork("fleet") },
       world: { ...shared, hasChanged },
     });
-    const { fillsDisk } = this.#options;
-    this.#saboteur = new Saboteur({
-      ...shared,
-      ...{ chance: chance.fork("saboteur"), tempo, fillsDisk },
-    });
+    this.#saboteur = new Saboteur({ ...shared, chance: chance.fork("saboteur"), tempo });
   }
 
   get slowestMs(): number {
