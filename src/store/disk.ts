@@ -151,10 +151,14 @@ export class DiskStore implements Disposable {
   > {
     const { device, selection } = asQuery(question);
     const wanted = formatSelection(selection);
-    // A process that was killed may have left what it had not named yet.
-    if (!this.#tidied.has(device)) await this.#turns.take(device, () => this.#tidy(device));
     try {
-      const kept = (await this.#layouts.of(device).read()).find((one) => one.selection === wanted);
+      const all = await this.#layouts.of(device).read();
+      // A process that was killed may have left what it had not named yet. Who only asks for names
+      // that nobody has costs no more than a look.
+      if (all.length > 0 && !this.#tidied.has(device)) {
+        await this.#turns.take(device, () => this.#tidy(device));
+      }
+      const kept = all.find((one) => one.selection === wanted);
       if (kept === undefined) return undefined;
       const { firmware, savedAt, layer, policy } = kept;
       if (!this.#blobs.has(firmware.sha256)) {
