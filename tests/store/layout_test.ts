@@ -52,6 +52,27 @@ withLayout("DeviceLayout reads what it wrote, and leaves no drafts", async (layo
   ]);
 });
 
+withLayout("DeviceLayout.tidy() clears what the index does not name", async (layout, folder) => {
+  await layout.write(firmware.digest, new Uint8Array());
+  assert.equal(await layout.tidy(), false);
+  assert.deepEqual(await filesOf(`${folder}/pump`), [], "there is no index");
+  await fill(layout, folder);
+  const before = await filesOf(folder);
+  await layout.write(`sha256:${"0".repeat(64)}`, new Uint8Array());
+  assert.equal(await layout.tidy(), true);
+  assert.deepEqual(await filesOf(folder), before);
+});
+
+withLayout("DeviceLayout.tidy() clears nothing by a damaged index", async (layout, folder) => {
+  await fill(layout, folder);
+  const before = await filesOf(folder);
+  for (const damaged of ["{", "{}", '{"manifests":[]}']) {
+    await Deno.writeTextFile(`${folder}/pump/index.json`, damaged);
+    assert.equal(await layout.tidy(), true);
+    assert.deepEqual(await filesOf(folder), before);
+  }
+});
+
 withLayout(
   "DeviceLayout.link() makes a second name for the same bytes, again where the file was replaced",
   async (layout, folder) => {
