@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { healthcheck } from "../../src/commands/healthcheck.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
+import { freePort } from "../helpers/free_port.ts";
 
 /** A service that answers each path as it is told, and all others with 404. */
 function serve(
@@ -53,9 +54,7 @@ for (const [everywhere, here] of ADDRESSES) {
 }
 
 Deno.test("healthcheck() says where nobody answers", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = freePort();
   const reason = await healthcheck({ listen: { hostname: "127.0.0.1", port } });
   assert.match(
     `${reason}`,

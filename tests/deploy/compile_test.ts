@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { checksums, makeExecutable } from "../../deploy/compile.ts";
 import { type Finished, run } from "../helpers/cache.ts";
 import { withFolder } from "../helpers/disk.ts";
+import { freePort } from "../helpers/free_port.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "..", "..");
 
@@ -52,10 +53,7 @@ Deno.test("deno task compile says why there is no base runtime, and where to put
     // With the packages of before, but without base runtimes.
     const { stdout } = await run(Deno.execPath(), { args: ["info", "--json"] });
     await Deno.symlink(join(JSON.parse(stdout).denoDir, "npm"), join(folder, "npm"));
-    const nobody = ((): string => {
-      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-      return `http://127.0.0.1:${listener.addr.port}`;
-    })();
+    const nobody = `http://127.0.0.1:${freePort()}`;
     const registry = Deno.env.get("NPM_CONFIG_REGISTRY");
     const { success, stderr } = await compile(["--target", "aarch64", "--out", folder], {
       DENO_DIR: folder,

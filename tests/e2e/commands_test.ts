@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run } from "../helpers/cache.ts";
 import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
+import { freePort } from "../helpers/free_port.ts";
 
 Deno.test("healthcheck ends with 0 and without a word where the service is ready", async () => {
   await using otaflux = await Otaflux.start({ args: ["--layout-dir", "/"] });
@@ -18,9 +19,7 @@ Deno.test("healthcheck ends with 0 and without a word where the service is ready
 });
 
 Deno.test("healthcheck ends with 1 and one line where nobody answers", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const address = `127.0.0.1:${listener.addr.port}`;
-  listener.close();
+  const address = `127.0.0.1:${freePort()}`;
   const { code, stdout, stderr } = await runOtaflux({
     args: ["healthcheck", "--listen-addr", address],
   });

@@ -5,6 +5,7 @@ import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { Otaflux } from "../helpers/otaflux.ts";
 import * as faults from "../helpers/registry/faults.ts";
+import { freePort } from "../helpers/free_port.ts";
 
 const PASSWORD = "correct-horse-battery";
 
@@ -75,13 +76,8 @@ Deno.test("devices cannot reach the page", async () => {
 });
 
 Deno.test("the page tells of a broker that cannot be reached", async () => {
-  // Nobody listens on a port that was free a moment ago.
-  const { hostname, port } = ((): Deno.NetAddr => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    return listener.addr;
-  })();
   await using otaflux = await Otaflux.start({
-    args: ["--layout-dir", "/", "--mqtt-url", `mqtt://${hostname}:${port}`],
+    args: ["--layout-dir", "/", "--mqtt-url", `mqtt://127.0.0.1:${freePort()}`],
   });
   await otaflux.logged("MQTT broker cannot be reached");
   const { problems, broker } = await statusOf(otaflux);

@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import type { DebianTool } from "./debian.ts";
+import { freePort } from "./free_port.ts";
 import { freeze } from "./freeze.ts";
 import type { Artifact } from "./manifest.ts";
 import { deleteManifest, pushArtifact, type PushTarget } from "./push.ts";
@@ -65,8 +66,7 @@ export class DockerRegistry implements AsyncDisposable {
   readonly #options: DockerRegistryOptions;
   readonly #directory: string;
   readonly #log: string[] = [];
-  /** Zero until the system has chosen one, and then for good. */
-  #port = 0;
+  readonly #port = freePort();
   #process: { readonly child: Deno.ChildProcess; readonly logged: Promise<void> } | undefined;
 
   private constructor(tool: DebianTool, options: DockerRegistryOptions, directory: string) {
@@ -147,17 +147,15 @@ export class DockerRegistry implements AsyncDisposable {
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const listening = Promise.withResolvers<number>();
-    const logged = this.#readLog(child.stderr, listening.resolve);
+    const listening = Promise.withResolvers<boolean>();
+    const logged = this.#readLog(child.stderr, () => listening.resolve(true));
     this.#process = { child, logged };
     const tooLate = AbortSignal.timeout(START_TIMEOUT_MS);
-    tooLate.addEventListener("abort", () => listening.resolve(0), { once: true });
-    const port = await Promise.race([listening.promise, logged.then(() => 0)]);
-    if (port === 0) {
+    tooLate.addEventListener("abort", () => listening.resolve(false), { once: true });
+    if (!await Promise.race([listening.promise, logged.then(() => false)])) {
       await this.kill();
       throw new Error(`Cannot start "${this.#tool.path}":\n${this.#log.join("\n")}`);
     }
-    this.#port = port;
   }
 
   /** Ends the registry as an administrator does, by SIGTERM, and waits for it. */
@@ -220,19 +218,16 @@ export class DockerRegistry implements AsyncDisposable {
     };
   }
 
-  /** Keeps the log and finds the port in it: the line comes once the socket listens. */
+  /** Keeps the log, and says so when its line comes that the socket listens. */
   async #readLog(
     stderr: ReadableStream<Uint8Array<ArrayBuffer>>,
-    listening: (port: number) => void,
+    listening: () => void,
   ): Promise<void> {
     let unfinished = "";
     for await (const text of stderr.pipeThrough(new TextDecoderStream())) {
       const lines = (unfinished + text).split("\n");
       unfinished = lines.pop() ?? "";
-      for (const line of lines) {
-        const [, port] = /msg="listening on [^"]*:(\d+)/.exec(line) ?? [];
-        if (port) listening(Number(port));
-      }
+      if (lines.some((line) => line.includes('msg="listening on '))) listening();
       this.#log.push(...lines);
       this.#log.splice(0, this.#log.length - LOG_LINES_KEPT);
     }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { freePort } from "./free_port.ts";
 import type { Artifact } from "./manifest.ts";
 import {
   answerBlob,
@@ -167,7 +168,8 @@ export class FakeRegistry implements AsyncDisposable {
   #listen(serve: (request: Request) => Promise<Response>): Deno.HttpServer<Deno.NetAddr> {
     return Deno.serve({
       hostname: "127.0.0.1",
-      port: 0,
+      // Of its own: nobody else answers there once this registry is gone.
+      port: freePort(),
       signal: this.#closing.signal,
       onListen: () => {},
       onError: (error) => {

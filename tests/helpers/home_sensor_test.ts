@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { firmwareBytes } from "./firmware_bytes.ts";
+import { freePort } from "./free_port.ts";
 import { HomeSensor, type HomeSensorOptions, type HomeSensorReport } from "./home_sensor.ts";
 import { isNewerForSensor, parseSensorVersion } from "./home_sensor_version.ts";
 
@@ -180,10 +181,12 @@ Deno.test("HomeSensor reboots when the firmware's connection is not closed", asy
 });
 
 Deno.test("HomeSensor reboots when nobody listens", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const options = { hostname: "127.0.0.1", port, device: "dev", currentVersion: "1.0.0" };
+  const options = {
+    hostname: "127.0.0.1",
+    port: freePort(),
+    device: "dev",
+    currentVersion: "1.0.0",
+  };
   const { outcome, reads } = await new HomeSensor(options).check();
   assert.deepEqual([outcome, reads], ["reboot", 0]);
 });

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Certificates } from "./certificates.ts";
 import { run } from "./cache.ts";
 import { type DebianTool, debianTool, type Unavailable } from "./debian.ts";
+import { freePort } from "./free_port.ts";
 import { freeze } from "./freeze.ts";
 import { TextLineStream } from "./lines.ts";
 
@@ -58,7 +59,7 @@ export class Mosquitto implements AsyncDisposable {
   readonly #options: MosquittoOptions;
   readonly #directory: string;
   /** Where it listens. */
-  readonly port: number;
+  readonly port: number = freePort();
   #process: Deno.ChildProcess | undefined;
   #log: Promise<unknown> = Promise.resolve();
   /** All that it logged. */
@@ -68,8 +69,6 @@ export class Mosquitto implements AsyncDisposable {
     this.#tools = tools;
     this.#options = options;
     this.#directory = directory;
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    this.port = listener.addr.port;
   }
 
   /** Starts a broker and waits until it listens. @throws {Error} It does not; with its log */
@@ -93,19 +92,6 @@ export class Mosquitto implements AsyncDisposable {
 
   /** Starts it again after {@linkcode Mosquitto.kill}, on the same port. */
   async start(): Promise<void> {
-    const { path } = this.#tools.broker;
-    const endsMs = performance.now() + START_TIMEOUT_MS;
-    // While it was down, a connection of somebody else may have got its port for a moment.
-    while (!await this.#tryStart()) {
-      const isTaken = this.log.at(-1)?.includes("Address already in use");
-      if (!isTaken || performance.now() > endsMs) {
-        throw new Error(`Cannot start "${path}":\n${this.log.join("\n")}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-
-  async #tryStart(): Promise<boolean> {
     const { path, env } = this.#tools.broker;
     const process = new Deno.Command(path, {
       args: ["-c", join(this.#directory, "mosquitto.conf")],
@@ -126,7 +112,7 @@ export class Mosquitto implements AsyncDisposable {
     })();
     const isRunning = await running;
     clearTimeout(late);
-    return isRunning;
+    if (!isRunning) throw new Error(`Cannot start "${path}":\n${this.log.join("\n")}`);
   }
 
   /** Ends it at once, by SIGKILL. */

@@ -6,6 +6,7 @@ import {
   MqttBroker,
   type MqttBrokerOptions,
 } from "../../src/notifier/broker.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { CapturedLogs } from "../helpers/logs.ts";
 
 /** Answers of a broker, byte by byte: CONNACK (MQTT 3.1.1, 3.2; MQTT 5, 3.2), PUBACK, SUBACK. */
@@ -165,10 +166,7 @@ Deno.test("MqttBroker speaks nothing but MQTT 3.1.1 where that is asked for", as
 
 Deno.test("MqttBroker tries again after 100 ms, then twice as long up to 30 s, and says it once", async () => {
   using logs = new CapturedLogs();
-  const server = new ScriptedBroker(() => CONNACK_5);
-  const { port } = server;
-  await server[Symbol.asyncDispose]();
-  await using client = new Client(port);
+  await using client = new Client(freePort());
   await client.until(() => client.pauses.length === 12);
   assert.deepEqual(
     client.pauses.slice(0, 12),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describeError, ServiceError } from "../../src/errors.ts";
 import { asUnavailable, createFetch, type FetchInit } from "../../src/registry/fetch.ts";
+import { freePort } from "../helpers/free_port.ts";
 
 const INIT: FetchInit = { method: "GET", headers: {} };
 const fetch = createFetch({ userAgent: "OtaFlux/test" });
@@ -13,12 +14,6 @@ function serve(handler: Handler): Deno.HttpServer<Deno.NetAddr> {
 
 function originOf({ addr }: { readonly addr: Deno.NetAddr }): string {
   return `http://127.0.0.1:${addr.port}`;
-}
-
-/** An address that nobody listens at. */
-function closedOrigin(): string {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return originOf(listener);
 }
 
 Deno.test("createFetch() says who asks, wants no coding and sends headers as they are", async () => {
@@ -51,7 +46,7 @@ Deno.test("createFetch() hands redirects on instead of following them", async ()
 });
 
 Deno.test("createFetch() throws source-unavailable where nobody answers", async () => {
-  const origin = closedOrigin();
+  const origin = `http://127.0.0.1:${freePort()}`;
   await assert.rejects(fetch(`${origin}/v2/`, INIT), (error) => {
     assert.ok(error instanceof ServiceError);
     assert.equal(error.code, "source-unavailable");
@@ -62,7 +57,8 @@ Deno.test("createFetch() throws source-unavailable where nobody answers", async 
 });
 
 Deno.test("createFetch() keeps the signature in an address out of its errors", async () => {
-  const address = `${closedOrigin()}/blobs/x?X-Amz-Signature=s3cret&X-Amz-Security-Token=t0ken`;
+  const address =
+    `http://127.0.0.1:${freePort()}/blobs/x?X-Amz-Signature=s3cret&X-Amz-Security-Token=t0ken`;
   await assert.rejects(fetch(address, INIT), (error) => {
     assert.doesNotMatch(describeError(error), /s3cret|t0ken/);
     return true;

@@ -18,6 +18,7 @@ import {
   status,
   tooManyRequests,
 } from "../helpers/registry/faults.ts";
+import { freePort } from "../helpers/free_port.ts";
 
 const CREDENTIALS = { username: "robot$säge", password: "s3cret:ü" };
 const WRONG = { username: "robot", password: "wr0ng" };
@@ -124,7 +125,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
     requests: 4,
   },
   "a token server that is not there": {
-    auth: { ...BEARER, realm: `http://127.0.0.1:${closedPort()}/token` },
+    auth: { ...BEARER, realm: `http://127.0.0.1:${freePort()}/token` },
     code: "source-unavailable",
     requests: 1,
   },
@@ -195,8 +196,3 @@ Deno.test("createTransport() fails soon and tells no secrets", async (t) => {
     });
   }
 });
-
-function closedPort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
