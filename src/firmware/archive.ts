@@ -10,6 +10,7 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 // @deno-types="./tar_stream.d.ts"
 import { type Entry, extract, type Headers } from "tar-stream";
 import { isServiceError, ServiceError } from "../errors.ts";
+import { cutFrames, isZstd } from "./zstd_frames.ts";
 
 /** How an archive is compressed. */
 export type Compression = "none" | "gzip" | "zstd";
@@ -31,15 +32,14 @@ const USTAR_OFFSET = 257;
 const USTAR = "ustar";
 
 /**
- * How the bytes are compressed, by their magic numbers (RFC 1952, 2.3.1; RFC 8878, 3.1.1).
+ * How the bytes are compressed, by their magic numbers (RFC 1952, 2.3.1; RFC 8878, 3.1).
  *
  * @param head The first bytes.
  * @returns The format; `none` for anything else.
  */
 export function sniffCompression(head: Uint8Array): Compression {
-  if (startsWith(head, [0x1f, 0x8b])) return "gzip";
-  if (startsWith(head, [0x28, 0xb5, 0x2f, 0xfd])) return "zstd";
-  return "none";
+  if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
+  return isZstd(head) ? "zstd" : "none";
 }
 
 /**
@@ -130,9 +130,8 @@ function entries(
     limitBytes(uncompressed, maxBytes + ARCHIVE_OVERHEAD_BYTES);
   // Errors also reach whoever reads the entries; without a callback they would be thrown twice.
   const ignore = (): void => {};
-  const source = Readable.from(chunks);
-  if (compression === "none") pipeline(source, bounded, extractor, ignore);
-  else pipeline(source, decompressor(compression), bounded, extractor, ignore);
+  if (compression === "none") pipeline(Readable.from(chunks), bounded, extractor, ignore);
+  else pipeline(...uncompressing(chunks, compression), bounded, extractor, ignore);
   return extractor;
 }
 
@@ -148,9 +147,15 @@ async function* limitBytes(
   }
 }
 
-function decompressor(compression: Exclude<Compression, "none">): Transform {
+/** What a pipeline begins with, whose bytes are to be uncompressed. */
+function uncompressing(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  compression: Exclude<Compression, "none">,
+): readonly [Readable, Transform] {
   // Not DecompressionStream: it knows no zstd, and stops after the first of several gzip members.
-  return compression === "gzip" ? createGunzip() : createZstdDecompress();
+  return compression === "gzip"
+    ? [Readable.from(chunks), createGunzip()]
+    : [Readable.from(cutFrames(chunks)), createZstdDecompress()];
 }
 
 /** The head is cut anywhere, so an error at its end says nothing. */
@@ -162,7 +167,7 @@ function uncompressHead(
   const result = new Uint8Array(length);
   let filled = 0;
   return new Promise((resolve) => {
-    const stream = decompressor(compression);
+    const stream = pipeline(...uncompressing([head], compression), () => finish());
     const finish = (): void => {
       stream.destroy();
       resolve(result.subarray(0, filled));
@@ -173,14 +178,7 @@ function uncompressHead(
       filled += part.length;
       if (filled === length) finish();
     });
-    stream.on("error", finish);
-    stream.on("end", finish);
-    stream.end(head);
   });
-}
-
-function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
-  return magic.every((byte, index) => bytes[index] === byte);
 }
 
 function invalid(message: string): ServiceError {

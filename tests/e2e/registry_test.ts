@@ -4,6 +4,7 @@ import { debianTool } from "../helpers/debian.ts";
 import { DOCKER_REGISTRY_USER, DockerRegistry } from "../helpers/docker_registry.ts";
 import { crc32Reference, firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { Otaflux } from "../helpers/otaflux.ts";
+import { skopeoPush } from "../helpers/skopeo.ts";
 import { SUBJECT_LACKS_ZSTD } from "../helpers/subject.ts";
 
 const tool = await debianTool("docker-registry");
@@ -91,6 +92,23 @@ for (
     assert.deepEqual(await update(otaflux, "index"), expected);
   });
 }
+
+const skopeo = await debianTool("skopeo");
+
+Deno.test({
+  name: "docker-registry: the file of an image that skopeo compresses as zstd:chunked is unpacked",
+  ignore: skip || "skip" in skopeo || SUBJECT_LACKS_ZSTD,
+  fn: async () => {
+    if ("skip" in tool || "skip" in skopeo) return;
+    await using registry = await DockerRegistry.start(tool, { auth: false });
+    const firmware = firmwareBytes(300_000, 9);
+    const artifact = await dockerImage({ "firmware.bin": firmware }, { compression: "none" });
+    const push = { repository: "image", tag: "2.0.0", artifact };
+    await skopeoPush(skopeo, registry, { ...push, compression: "zstd:chunked" });
+    await using otaflux = await Otaflux.start({ args: ["--registry-url", registry.origin] });
+    assert.deepEqual(await update(otaflux, "image"), [announcement("2.0.0", firmware), firmware]);
+  },
+});
 
 withRegistry("an unknown device gets 404, also when others are known", async (registry, start) => {
   await registry.push("factory/known", "1.0.0", orasArtifact(firmwareBytes(100, 1)));

@@ -8,11 +8,10 @@ import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { freeze } from "../helpers/freeze.ts";
 import { harborCloudEvent, harborEvent } from "../helpers/harbor.ts";
-import { writeLayout } from "../helpers/layout.ts";
-import type { Artifact } from "../helpers/manifest.ts";
 import { Otaflux } from "../helpers/otaflux.ts";
 import { RawConnection } from "../helpers/raw_http.ts";
 import * as faults from "../helpers/registry/faults.ts";
+import { type SkopeoPush, skopeoPush } from "../helpers/skopeo.ts";
 
 const docker = await debianTool("docker-registry");
 const skopeo = await debianTool("skopeo");
@@ -143,7 +142,13 @@ class Relay implements AsyncDisposable {
 function withNotifications(
   name: string,
   test: (
-    world: { readonly registry: DockerRegistry; readonly otaflux: Otaflux; readonly relay: Relay },
+    world: {
+      readonly registry: DockerRegistry;
+      /** Pushes as people do. */
+      readonly push: (push: SkopeoPush) => Promise<void>;
+      readonly otaflux: Otaflux;
+      readonly relay: Relay;
+    },
   ) => Promise<void>,
 ): void {
   Deno.test({
@@ -151,7 +156,7 @@ function withNotifications(
     ignore: "skip" in docker || "skip" in skopeo,
     fn: () =>
       withFolder(async (folder) => {
-        if ("skip" in docker) return;
+        if ("skip" in docker || "skip" in skopeo) return;
         await using relay = new Relay();
         await using registry = await DockerRegistry.start(docker, {
           auth: false,
@@ -172,38 +177,16 @@ function withNotifications(
         relay.to(otaflux);
         await otaflux.logged(DONE);
         assert.equal(await ask(otaflux), "1.0.0");
-        await test({ registry, otaflux, relay });
+        const push = (push: SkopeoPush): Promise<void> => skopeoPush(skopeo, registry, push);
+        await test({ registry, push, otaflux, relay });
       }),
-  });
-}
-
-/** Pushes as people do. */
-async function skopeoPush(
-  registry: DockerRegistry,
-  { repository, tag, artifact }: {
-    readonly repository: string;
-    readonly tag: string;
-    readonly artifact: Artifact;
-  },
-): Promise<void> {
-  if ("skip" in skopeo) return;
-  const { path } = skopeo;
-  await withFolder(async (folder) => {
-    await writeLayout(folder, tag, artifact);
-    const { success, stderr } = await new Deno.Command(path, {
-      args: [
-        ...["--insecure-policy", "copy", "--all", "--dest-tls-verify=false"],
-        ...[`oci:${folder}:${tag}`, `docker://${registry.host}/${repository}:${tag}`],
-      ],
-    }).output();
-    assert(success, new TextDecoder().decode(stderr));
   });
 }
 
 withNotifications(
   "a push by skopeo is served at once, and our own requests cause no more",
-  async ({ registry, otaflux, relay }) => {
-    await skopeoPush(registry, { repository: "factory/pump", tag: "1.1.0", artifact: TWO });
+  async ({ registry, push, otaflux, relay }) => {
+    await push({ repository: "factory/pump", tag: "1.1.0", artifact: TWO });
     await until(async () => await ask(otaflux) === "1.1.0");
     // Whatever our pulls caused stands before this in the registry's line.
     await registry.push("factory/last", "1.0.0", ONE);
@@ -217,13 +200,9 @@ withNotifications(
 
 withNotifications(
   "an index with its children, and a signature, are served at once, and a deletion is followed",
-  async ({ registry, otaflux }) => {
+  async ({ registry, push, otaflux }) => {
     const index = imageIndex([TWO], { attestation: true });
-    await skopeoPush(registry, {
-      repository: "factory/garden/pump",
-      tag: "2.0.0",
-      artifact: index,
-    });
+    await push({ repository: "factory/garden/pump", tag: "2.0.0", artifact: index });
     await otaflux.logged(DONE, { device: "garden/pump" });
     await until(async () => await ask(otaflux, "garden/pump") === "2.0.0");
 

@@ -165,6 +165,39 @@ Deno.test("extractOnlyFile() reads an archive of several gzip members", async ()
   }
 });
 
+/** Passed over by whoever uncompresses: a table of contents, or what pzstd puts before each frame. */
+const SKIPPABLE_FRAME = new Uint8Array([0x5c, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+
+for (
+  const [what, begin, end] of [
+    ["frames alone", [], []],
+    ["a table of contents behind them", [], [SKIPPABLE_FRAME, SKIPPABLE_FRAME]],
+    ["a skippable one at the beginning", [SKIPPABLE_FRAME], []],
+  ] as const
+) {
+  Deno.test(`extractOnlyFile() reads an archive of several zstd frames, ${what}`, async () => {
+    const tar = await packTar([file("a")]);
+    const cuts = [0, 3, 700, 701, 4000, tar.length];
+    const frames = cuts.slice(1).map((end, at) => zstdCompressSync(tar.subarray(cuts[at], end)));
+    const archive = concat(...begin, ...frames, ...end);
+    assert.equal(sniffCompression(archive), "zstd");
+    assert.equal(await isTarArchive(archive), true);
+    for (const chunkSize of [1, 100, 100_000]) {
+      const { stream } = new WatchedStream(archive, { chunkSizes: [chunkSize] });
+      const { bytes } = await extract(stream, { compression: "zstd" });
+      assert.deepEqual(bytes, firmware.slice());
+    }
+  });
+}
+
+Deno.test("extractOnlyFile() refuses what is no frame behind one of zstd", async () => {
+  const archive = concat(zstdCompressSync(await packTar([file("a")])), utf8("no frame of zstd"));
+  for (const chunkSize of [1, 100, 100_000]) {
+    const { stream } = new WatchedStream(archive, { chunkSizes: [chunkSize] });
+    await assert.rejects(extract(stream, { compression: "zstd" }), { code: "artifact-invalid" });
+  }
+});
+
 Deno.test("extractOnlyFile() takes zeros behind an archive: tar pads what it writes", async () => {
   const archive = concat(await packTar([file("a")]), new Uint8Array(10_240));
   assert.equal((await extract(new WatchedStream(archive).stream)).bytes.length, firmware.length);

@@ -2,6 +2,7 @@
  * Layers: tar archives, compressed or not.
  */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { packTar, type TarEntry } from "modern-tar";
 import { isServiceError } from "../../src/errors.ts";
@@ -41,11 +42,20 @@ function withChecksums(tar: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return tar;
 }
 
+const plain = (tar: Uint8Array): Uint8Array => tar;
+const gzipped = (tar: Uint8Array): Uint8Array => gzipSync(tar, { level: 1 });
+
+/** Two frames, as zstd:chunked has many. */
+function zstdFrames(tar: Uint8Array): Uint8Array {
+  return Buffer.concat(
+    [tar.subarray(0, 600), tar.subarray(600)].map((part) => zstdCompressSync(part)),
+  );
+}
+
 function damagedLayer(random: () => number): Uint8Array {
   let tar = damagedBytes(oneOf(TARS, random), random);
   if (random() < 0.8) tar = withChecksums(tar);
-  const kind = below(4, random);
-  const layer = kind === 0 ? gzipSync(tar, { level: 1 }) : kind === 1 ? zstdCompressSync(tar) : tar;
+  const layer = oneOf([gzipped, zstdFrames, plain, plain], random)(tar);
   return random() < 0.3 ? damagedBytes(layer, random) : layer;
 }
 
