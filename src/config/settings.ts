@@ -53,7 +53,7 @@ export const SETTINGS = {
   },
   registryPasswordFile: {
     value: "path",
-    help: "file that holds the password, such as a systemd credential or a Docker secret",
+    help: "file that holds the password, such as a systemd credential; read again when it is sent",
     kind: kinds.path,
   },
   registryInsecure: {

@@ -16,6 +16,8 @@ export interface RegistryConfig {
   readonly url: URL;
   /** Who we are there; anonymous without. */
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** Where the password is read again; undefined where it is always the same. */
+  readonly passwordFile: string | undefined;
   /** Certificates in PEM that are trusted besides those of public authorities, which Deno brings. */
   readonly caCertificates: readonly string[];
   /** How long it may make no progress, in milliseconds. */
@@ -51,6 +53,7 @@ export function resolveSource(
       kind: "registry",
       url: resolveRegistryUrl(registryUrl, values.registryInsecure),
       credentials: resolveCredentials(values, files),
+      passwordFile: values.registryPasswordFile,
       caCertificates: resolveCaCertificates(values, files),
       timeoutMs: values.registryTimeout,
     };
@@ -78,10 +81,15 @@ function checkLayouts(directory: string, files: FileAccess): string {
   return directory;
 }
 
+/** What references to Docker Hub begin with: its registry answers elsewhere. */
+const DOCKER_HUB = ["docker.io", "index.docker.io"];
+
 function resolveRegistryUrl(value: string, isInsecure: boolean): URL {
   const [, scheme = "https://", rest = ""] = /^(https?:\/\/)?([^]*)$/i.exec(value) ?? [];
   // Not by `URL.protocol`: a port that is the default of https would be lost.
-  return new URL(`${isInsecure ? "http://" : scheme}${rest}`);
+  const url = new URL(`${isInsecure ? "http://" : scheme}${rest}`);
+  if (DOCKER_HUB.includes(url.hostname)) url.hostname = "registry-1.docker.io";
+  return url;
 }
 
 function resolveCredentials(

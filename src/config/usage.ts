@@ -5,6 +5,7 @@
  */
 
 import { describeReadError } from "../files.ts";
+import { secretIn } from "../password_file.ts";
 
 /** What is wrong with how the program was called, in one line for whoever called it. */
 export class UsageError extends Error {
@@ -50,7 +51,7 @@ export function readFile(
  * @param flag The flag.
  * @param path What it names.
  * @param files Access to it.
- * @returns The text but for a line break at its end, by which editors and `echo` end every file.
+ * @returns The secret; perhaps empty.
  * @throws {UsageError} It cannot be read.
  */
 export function readSecret(
@@ -58,7 +59,7 @@ export function readSecret(
   path: string,
   files: Pick<FileAccess, "readTextFile">,
 ): string {
-  return readFile(flag, path, files).replace(/\r?\n$/, "");
+  return secretIn(readFile(flag, path, files));
 }
 
 /**

@@ -30,6 +30,8 @@ export interface AuthOptions {
   readonly registry: URL;
   /** Who we are; anonymous without. */
   readonly credentials?: Credentials | undefined;
+  /** Gives the password as it is now. @default that of the credentials, always */
+  readonly readPassword?: (() => Promise<string>) | undefined;
   /** A steady clock in milliseconds. @default performance.now */
   readonly now?: () => number;
 }
@@ -47,7 +49,7 @@ export function withAuth(fetch: Fetch, options: AuthOptions): Fetch {
   const authorizer = new Authorizer(fetch, options);
   return async (url, init) => {
     const { scope = "" } = init;
-    const used = authorizer.remembered(scope);
+    const used = await authorizer.remembered(scope);
     const first = await send(fetch, url, init, used);
     if (first.status !== 401) return first;
 
@@ -70,7 +72,6 @@ class Authorizer {
   readonly #fetch: Fetch;
   readonly #options: AuthOptions;
   readonly #now: () => number;
-  readonly #basic: string | undefined;
   readonly #requests = new SingleFlight<Token>();
   readonly #tokens = new LRUCache<string, Token>({
     maxSize: TOKENS_LIMIT_BYTES,
@@ -82,14 +83,15 @@ class Authorizer {
     this.#fetch = fetch;
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#basic = options.credentials && basicAuthorization(options.credentials);
+    if (options.credentials?.username.includes(":")) {
+      // It would move the border between name and password (RFC 7617, 2).
+      throw new ServiceError("source-refused", "Registry user name cannot hold a colon");
+    }
   }
 
   /** What the registry took for this scope before, as far as it still holds. */
-  remembered(scope: string): string | undefined {
-    if (this.#wantsBasic) return this.#basic;
-    const token = this.#tokens.get(scope);
-    return token !== undefined && token.expiresAtMs > this.#now() ? token.authorization : undefined;
+  async remembered(scope: string): Promise<string | undefined> {
+    return this.#wantsBasic ? await this.#basic() : this.#token(scope);
   }
 
   /** What to say to the challenges; undefined where we have nothing that was not refused yet. */
@@ -100,17 +102,32 @@ class Authorizer {
     const bearer = challenges.find(isBearer);
     if (bearer !== undefined) {
       this.#wantsBasic = false;
-      const known = this.remembered(scope);
+      const known = this.#token(scope);
       // Others that were refused in the meantime have asked for a new one already.
       if (known !== undefined && known !== refused) return known;
       const token = await this.#requests.join(scope, () => this.#request(bearer, scope));
       return token.authorization;
     }
-    if (challenges.some(({ scheme }) => scheme === "basic") && this.#basic !== refused) {
-      this.#wantsBasic = this.#basic !== undefined;
-      return this.#basic;
-    }
-    return undefined;
+    const basic = challenges.some(({ scheme }) => scheme === "basic")
+      ? await this.#basic()
+      : undefined;
+    if (basic === undefined || basic === refused) return undefined;
+    this.#wantsBasic = true;
+    return basic;
+  }
+
+  #token(scope: string): string | undefined {
+    const token = this.#tokens.get(scope);
+    return token !== undefined && token.expiresAtMs > this.#now() ? token.authorization : undefined;
+  }
+
+  /** RFC 7617, in UTF-8. */
+  async #basic(): Promise<string | undefined> {
+    const { credentials, readPassword } = this.#options;
+    if (credentials === undefined) return undefined;
+    const { username } = credentials;
+    const password = await readPassword?.() ?? credentials.password;
+    return `Basic ${Buffer.from(`${username}:${password}`, "utf8").toString("base64")}`;
   }
 
   async #request({ parameters }: Challenge, scope: string): Promise<Token> {
@@ -119,7 +136,7 @@ class Authorizer {
       realm: parameters.get("realm") ?? "",
       service: parameters.get("service"),
       scope: parameters.get("scope") ?? scope,
-      authorization: this.#basic,
+      authorization: await this.#basic(),
       now: this.#now,
     });
     this.#tokens.set(scope, token);
@@ -145,13 +162,4 @@ function challengesOf(response: Response): Challenge[] {
 
 function isBearer({ scheme }: Challenge): boolean {
   return scheme === "bearer";
-}
-
-/** RFC 7617, in UTF-8. */
-function basicAuthorization({ username, password }: Credentials): string {
-  if (username.includes(":")) {
-    // It would move the border between name and password.
-    throw new ServiceError("source-refused", "Registry user name cannot hold a colon");
-  }
-  return `Basic ${Buffer.from(`${username}:${password}`, "utf8").toString("base64")}`;
 }

@@ -115,9 +115,10 @@ export class Service {
 
 /** What is read and written once all that was configured has been read. */
 function accessOf({ source, cacheDirectory, edge }: Config): NeededAccess {
-  const isReadAgain = edge.tls !== undefined || edge.deviceTokenFile !== undefined;
+  const isReadAgain = edge.tls !== undefined || edge.deviceTokenFile !== undefined ||
+    source.kind === "layout" || source.passwordFile !== undefined;
   return {
-    read: source.kind === "layout" || cacheDirectory !== undefined || isReadAgain,
+    read: cacheDirectory !== undefined || isReadAgain,
     write: cacheDirectory !== undefined,
   };
 }

@@ -11,6 +11,7 @@ import { CosignVerifier } from "../cosign/verifier.ts";
 import { describeError } from "../errors.ts";
 import type { FirmwareVerifier } from "../firmware/firmware.ts";
 import { LayoutSource } from "../layout/source.ts";
+import { PasswordFile } from "../password_file.ts";
 import { RegistryClient } from "../registry/client.ts";
 import type { RequestObserver } from "../registry/measure.ts";
 import { createTransport } from "../registry/transport.ts";
@@ -34,10 +35,14 @@ export function createSource(
   if (source.kind === "layout") {
     return new LayoutSource({ directory: source.directory, repositoryPrefix });
   }
-  const { url, credentials, caCertificates, timeoutMs } = source;
+  const { url, credentials, passwordFile: path, caCertificates, timeoutMs } = source;
+  const passwordFile = path === undefined
+    ? undefined
+    : new PasswordFile(path, credentials?.password ?? "");
   const fetch = createTransport({
     registry: url,
     credentials,
+    readPassword: passwordFile && ((): Promise<string> => passwordFile.read()),
     caCertificates,
     idleMs: timeoutMs,
     userAgent: `OtaFlux/${version}`,

@@ -46,6 +46,7 @@ Deno.test("readConfig() has defaults for all but the source", () => {
       kind: "registry",
       url: new URL("https://registry.example"),
       credentials: undefined,
+      passwordFile: undefined,
       caCertificates: [],
       timeoutMs: 30_000,
     },
@@ -233,6 +234,9 @@ for (
     ["https://h.example", "https://h.example/", "http://h.example/"],
     ["https://h.example:443", "https://h.example/", "http://h.example:443/"],
     ["HTTPS://H.example:5000/", "https://h.example:5000/", "http://h.example:5000/"],
+    ["docker.io", "https://registry-1.docker.io/", "http://registry-1.docker.io/"],
+    ["https://index.docker.io/", "https://registry-1.docker.io/", "http://registry-1.docker.io/"],
+    ["docker.io.example", "https://docker.io.example/", "http://docker.io.example/"],
     ["h.example\n", "https://h.example/", "http://h.example/"],
     ["h.example/a://b", "https://h.example/a://b", "http://h.example/a://b"],
   ] as const

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { dockerImage, imageIndex, orasArtifact } from "../helpers/artifacts.ts";
 import { debianTool } from "../helpers/debian.ts";
+import { withFolder } from "../helpers/disk.ts";
 import { DOCKER_REGISTRY_USER, DockerRegistry } from "../helpers/docker_registry.ts";
 import { crc32Reference, firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { Otaflux } from "../helpers/otaflux.ts";
@@ -108,6 +110,29 @@ Deno.test({
     await using otaflux = await Otaflux.start({ args: ["--registry-url", registry.origin] });
     assert.deepEqual(await update(otaflux, "image"), [announcement("2.0.0", firmware), firmware]);
   },
+});
+
+withRegistry("a password that is changed in its file needs no restart", async (registry) => {
+  const firmware = firmwareBytes(1000, 4);
+  for (const device of ["early", "late"]) {
+    await registry.push(`factory/${device}`, "1.0.0", orasArtifact(firmware));
+  }
+  await withFolder(async (folder) => {
+    const path = join(folder, "password");
+    await Deno.writeTextFile(path, "the one of yesterday\n");
+    await using otaflux = await Otaflux.start({
+      args: [
+        ...["--registry-url", registry.origin, "--repository-prefix", "factory"],
+        ...["--registry-username", DOCKER_REGISTRY_USER.username, "--registry-password-file", path],
+      ],
+    });
+    const early = await get(otaflux, "/version?device=early");
+    assert.equal(early.status, 502);
+    assert.match(await early.text(), /401/);
+    await Deno.writeTextFile(path, `${DOCKER_REGISTRY_USER.password}\n`);
+    assert.deepEqual(await update(otaflux, "late"), [announcement("1.0.0", firmware), firmware]);
+    await otaflux.logged("Password was changed", { file: path });
+  });
 });
 
 withRegistry("an unknown device gets 404, also when others are known", async (registry, start) => {

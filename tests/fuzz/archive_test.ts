@@ -9,7 +9,7 @@ import { isServiceError } from "../../src/errors.ts";
 import { extractOnlyFile, isTarArchive, sniffCompression } from "../../src/firmware/archive.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { damagedBytes, fuzz } from "../helpers/fuzz.ts";
-import { below, oneOf } from "../helpers/mutations.ts";
+import { oneOf } from "../helpers/mutations.ts";
 
 const MAX_BYTES = 4096;
 const file = (name: string, size = 700): TarEntry => ({

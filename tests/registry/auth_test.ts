@@ -74,6 +74,65 @@ Deno.test("withAuth() answers Basic once asked, and then without being asked", a
   assert.deepEqual(house.authorizations("tags"), [undefined, basic, basic]);
 });
 
+/** A password that is changed at will, as in a file. */
+class RotatedPassword {
+  value = CREDENTIALS.password;
+  /** What the registry wants. */
+  readonly wanted = { ...CREDENTIALS };
+
+  readonly read = (): Promise<string> => Promise.resolve(this.value);
+
+  change(): void {
+    this.value += "1";
+    this.wanted.password = this.value;
+  }
+}
+
+Deno.test("withAuth() shows Basic the password as it is now", async () => {
+  const password = new RotatedPassword();
+  await using house = new House(Object.assign(password.wanted, { mode: "basic" } as const));
+  const client = house.client({ readPassword: password.read });
+  await client.listTags("led");
+  password.change();
+  await client.listTags("led");
+  assert.deepEqual(house.authorizations("tags"), [
+    undefined,
+    basicAuthorization(CREDENTIALS),
+    basicAuthorization({ ...CREDENTIALS, password: password.value }),
+  ]);
+});
+
+Deno.test("withAuth() tries a password that was changed while the one before was refused", async () => {
+  const password = new RotatedPassword();
+  await using house = new House(Object.assign(password.wanted, { mode: "basic" } as const));
+  let reads = 0;
+  const client = house.client({
+    // What is read third is the first that the registry takes.
+    readPassword: () => Promise.resolve(++reads < 3 ? CREDENTIALS.password : password.value),
+  });
+  await client.listTags("led");
+  password.change();
+  await client.listTags("led");
+  const before = basicAuthorization(CREDENTIALS);
+  const now = basicAuthorization(password.wanted);
+  assert.deepEqual(house.authorizations("tags"), [undefined, before, before, undefined, now]);
+});
+
+Deno.test("withAuth() asks for a token with the password as it is now", async () => {
+  const password = new RotatedPassword();
+  await using house = new House({ mode: "bearer", credentials: password.wanted });
+  const client = house.client({ readPassword: password.read });
+  await client.listTags("led");
+  password.change();
+  // The token that is there still holds.
+  await client.listTags("led");
+  await client.listTags("pump");
+  assert.deepEqual(house.authorizations("token"), [
+    basicAuthorization(CREDENTIALS),
+    basicAuthorization({ ...CREDENTIALS, password: password.value }),
+  ]);
+});
+
 Deno.test("withAuth() gets a token as the challenge says", async (t) => {
   const doors: Readonly<Record<string, Partial<BearerAuth>>> = {
     "named token": { tokenMember: "token" },

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { PasswordFile, secretIn } from "../src/password_file.ts";
+import { withFolder } from "./helpers/disk.ts";
+import { CapturedLogs } from "./helpers/logs.ts";
+
+const MESSAGES = {
+  changed: "Password was changed",
+  unusable: "Password cannot be read, the one before stays in use",
+} as const;
+
+Deno.test("PasswordFile.read() gives what the file holds now", async () => {
+  await withFolder(async (folder) => {
+    using logs = new CapturedLogs();
+    const path = join(folder, "password");
+    const file = new PasswordFile(path, "one");
+    for (
+      const [text, password] of [["one\n", "one"], ["two", "two"], [
+        " three \r\n",
+        " three ",
+      ]] as const
+    ) {
+      await Deno.writeTextFile(path, text);
+      assert.equal(await file.read(), password);
+      assert.equal(await file.read(), password);
+    }
+    assert.deepEqual(logs.messages("info"), [MESSAGES.changed, MESSAGES.changed]);
+    assert.doesNotMatch(JSON.stringify(logs.records), /one|two|three/);
+  });
+});
+
+Deno.test("PasswordFile.read() gives the one before while the file cannot be used, and says so once", async () => {
+  await withFolder(async (folder) => {
+    using logs = new CapturedLogs();
+    const path = join(folder, "password");
+    const file = new PasswordFile(path, "first");
+    // As it is while somebody writes it anew.
+    for (const make of [() => Deno.writeTextFile(path, ""), () => Deno.remove(path)]) {
+      await make();
+      assert.equal(await file.read(), "first");
+    }
+    assert.deepEqual(logs.messages("warn"), [MESSAGES.unusable]);
+    assert.deepEqual(logs.records.map(({ reason }) => reason), ["it is empty"]);
+    await Deno.writeTextFile(path, "second");
+    assert.equal(await file.read(), "second");
+    await Deno.remove(path);
+    assert.equal(await file.read(), "second");
+    assert.deepEqual(logs.messages("warn"), [MESSAGES.unusable, MESSAGES.unusable]);
+    assert.match(String(logs.records.at(-1)?.reason), /No such file/);
+  });
+});
+
+Deno.test("secretIn() takes away one line break at the end, and nothing else", () => {
+  for (const secret of ["a", " a ", "a\nb", ""]) {
+    for (const end of ["", "\n", "\r\n"]) assert.equal(secretIn(secret + end), secret);
+  }
+  assert.equal(secretIn("a\n\n"), "a\n");
+});
