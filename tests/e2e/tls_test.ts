@@ -315,7 +315,7 @@ Deno.test("a client that leaves in the middle of an answer leaves the service as
 Deno.test("a reader that stops is cut off by https, too, and so is who only connects", async () => {
   await using bench = await Bench.start({
     bytes: firmwareBytes(64 * 1024 * 1024, 1),
-    args: ["--idle-timeout", "400ms"],
+    args: ["--idle-timeout", "2s"],
   });
   const { port } = bench.otaflux;
   using silent = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -340,7 +340,7 @@ Deno.test("a reader that stops is cut off by https, too, and so is who only conn
 Deno.test("a reader that stops is cut off by HTTP/2 as well, which is no error", async () => {
   await using bench = await Bench.start({
     bytes: firmwareBytes(64 * 1024 * 1024, 1),
-    args: ["--idle-timeout", "400ms"],
+    args: ["--idle-timeout", "2s"],
   });
   const ca = await Deno.readTextFile(bench.files.caPath);
   const session = connect(`https://localhost:${bench.otaflux.port}`, { ca });
