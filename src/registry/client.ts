@@ -6,7 +6,6 @@
  * @module
  */
 
-import * as v from "valibot";
 import { type Digest, isDigest } from "../digest.ts";
 import { isServiceError, ServiceError } from "../errors.ts";
 import {
@@ -20,22 +19,8 @@ import {
 import { repositoryOf } from "../repository.ts";
 import type { Fetch } from "./fetch.ts";
 import { pagesOf } from "./pages.ts";
-import { ensureOk, readBytes, readJson } from "./response.ts";
-
-/** As many tags as all known registries give at once; some refuse to be asked for more. */
-const TAGS_PER_PAGE = 1000;
-
-/** Some registries give all tags in one page: 16 MiB are 100,000 tags of the longest form. */
-const TAGS_BODY_LIMIT_BYTES = 16 * 1024 * 1024;
-
-/** A registry that gives pages without end is not followed: 1,000 pages are a million tags. */
-const TAG_PAGES_LIMIT = 1000;
-
-/** More tags are not taken in: they would fill the memory, 100 bytes each. */
-const TAGS_LIMIT = 250_000;
-
-/** A tag of the distribution-spec's grammar; what else a list holds is none, whatever its length. */
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+import { ensureOk, readBytes } from "./response.ts";
+import { TAGS_BODY_LIMIT_BYTES, tagsOf } from "./tags.ts";
 
 /** More pages of referrers are not read: nobody signs so often, but anybody who may push can add. */
 const REFERRER_PAGES_LIMIT = 4;
@@ -45,8 +30,6 @@ const HAS_NO_REFERRERS_API = [400, 404, 405, 501];
 
 /** Answers to HEAD on a manifest after which GET may still tell more. */
 const HEAD_SAYS_NOTHING = [400, 404, 405, 501];
-
-const tagsSchema = v.object({ tags: v.optional(v.nullable(v.array(v.string()))) });
 
 /** Options of {@linkcode RegistryClient}. */
 export interface RegistryClientOptions {
@@ -84,28 +67,17 @@ export class RegistryClient {
    */
   async listTags(device: string): Promise<readonly string[]> {
     const repository = repositoryOf(device, this.#prefix);
-    const action = `list tags of "${repository}"`;
-    const tags: string[] = [];
-    const pages = pagesOf(this.#url(repository, `tags/list?n=${TAGS_PER_PAGE}`), {
-      action,
-      fetchPage: (url) => this.#fetchTagPage(url, repository),
-      limit: TAG_PAGES_LIMIT,
+    return await tagsOf(this.#url(repository, "tags/list"), {
+      action: `list tags of "${repository}"`,
+      fetchPage: (url) =>
+        this.#fetch(url.href, {
+          method: "GET",
+          headers: {},
+          scope: pullScope(repository),
+          kind: "tags",
+          documentLimitBytes: TAGS_BODY_LIMIT_BYTES,
+        }),
     });
-    for await (const response of pages) {
-      await ensureOk(response, action);
-      const page = await readJson(response, {
-        action,
-        limit: TAGS_BODY_LIMIT_BYTES,
-        schema: tagsSchema,
-      });
-      for (const tag of page.tags ?? []) {
-        if (TAG.test(tag)) tags.push(tag);
-      }
-      if (tags.length > TAGS_LIMIT) {
-        throw new ServiceError("source-invalid", `Cannot ${action}: more than ${TAGS_LIMIT} tags`);
-      }
-    }
-    return tags;
   }
 
   /**
@@ -239,23 +211,6 @@ export class RegistryClient {
       if (isServiceError(error, "firmware-unknown")) return [];
       throw error;
     }
-  }
-
-  /** Some registries refuse a page that is larger than they like instead of giving a smaller one. */
-  async #fetchTagPage(url: URL, repository: string): Promise<Response> {
-    const init = {
-      method: "GET",
-      headers: {},
-      scope: pullScope(repository),
-      kind: "tags",
-      documentLimitBytes: TAGS_BODY_LIMIT_BYTES,
-    } as const;
-    const response = await this.#fetch(url.href, init);
-    if (response.status !== 400 || !url.searchParams.has("n")) return response;
-    await response.body?.cancel();
-    const smaller = new URL(url);
-    smaller.searchParams.delete("n");
-    return await this.#fetch(smaller.href, init);
   }
 
   #fetchManifest(method: "GET" | "HEAD", repository: string, reference: string): Promise<Response> {

@@ -16,6 +16,11 @@ export interface PageOptions {
   readonly fetchPage: (url: URL) => Promise<Response>;
   /** More pages are refused. @default any number is read */
   readonly limit?: number;
+  /**
+   * Where the list goes on after the page that was read last, where its answer has no link: the
+   * specification only allows the header. @default it ends there
+   */
+  readonly nextWithoutLink?: () => URL | undefined;
 }
 
 /**
@@ -30,7 +35,7 @@ export interface PageOptions {
  */
 export async function* pagesOf(
   first: URL,
-  { action, fetchPage, limit = Infinity }: PageOptions,
+  { action, fetchPage, limit = Infinity, nextWithoutLink = () => undefined }: PageOptions,
 ): AsyncGenerator<Response> {
   const seen = new Set<string>();
   for (let url: URL | undefined = first; url !== undefined && !seen.has(url.href);) {
@@ -40,7 +45,7 @@ export async function* pagesOf(
     }
     const response = await fetchPage(url);
     yield response;
-    url = nextPage(response, url, action);
+    url = nextPage(response, url, action) ?? nextWithoutLink();
   }
 }
 
