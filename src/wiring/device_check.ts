@@ -35,9 +35,18 @@ export async function checkDevice(config: CheckConfig, version: string): Promise
     find: (watched) =>
       new FirmwareLookup({ ...watched, store, verifier, maxFirmwareBytes, onAnswer: () => {} })
         .newest({ device, selection }, undefined),
-    write: (text) => Deno.stdout.writeSync(new TextEncoder().encode(text)),
+    write: print,
     isTerminal: Deno.stdout.isTerminal(),
   });
+}
+
+/** Whoever has read enough, as `head` does and `grep -q`, changes nothing about how it ends. */
+function print(text: string): void {
+  try {
+    Deno.stdout.writeSync(new TextEncoder().encode(text));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
 }
 
 function placeOf({ device, source, repositoryPrefix }: CheckConfig): Place {

@@ -12,7 +12,8 @@ import { crc32Reference, firmwareBytes } from "../helpers/firmware_bytes.ts";
 import { writeLayout } from "../helpers/layout.ts";
 import { digestOf, manifestOf } from "../helpers/manifest.ts";
 import { type Ending, runOtaflux } from "../helpers/otaflux.ts";
-import { corrupt } from "../helpers/registry/faults.ts";
+import { corrupt, held } from "../helpers/registry/faults.ts";
+import { Gate } from "../helpers/registry/gate.ts";
 import { subjectCommand } from "../helpers/subject.ts";
 
 const tool = await debianTool("docker-registry");
@@ -190,6 +191,24 @@ Deno.test("check looks into a folder of layouts", () =>
     assert.equal(code, 0, stdout);
     assert.match(stdout, /^Result {5}esp32 is served 1\.0\.0$/m);
   }));
+
+Deno.test("check ends as it would where nobody reads all of it: check … | head -1", async () => {
+  await using registry = new FakeRegistry();
+  registry.push("factory/esp32", "1.0.0", orasArtifact(BYTES));
+  const gate = new Gate();
+  registry.fault({ match: { kind: "tags" }, respond: held(gate) });
+  const subject = await subjectCommand();
+  const flags = ["--registry-url", registry.origin, "--repository-prefix", "factory"];
+  const child = new Deno.Command(subject.command, {
+    args: [...subject.args, "check", "esp32", ...flags],
+    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+  }).spawn();
+  await gate.arrived();
+  await child.stdout.cancel();
+  gate.open();
+  const said = await new Response(child.stderr).text();
+  assert.deepEqual([(await child.status).code, said], [0, ""]);
+});
 
 Deno.test(
   "check draws a bar on a terminal",
