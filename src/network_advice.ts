@@ -10,8 +10,18 @@ export const SILENCE_ADVICE: string =
   "a proxy between, and at host and port of --registry-url; a slow registry gets more time by " +
   "--registry-timeout";
 
+/** How a failure tells that it is not the registry which is silent, but where it has us get a token. */
+export const SENT_THERE = "where the registry sends us";
+
+/** For a token server, as the registry names it, that is none, or none that is reached from here. */
+export const TOKEN_SERVER_ADVICE: string =
+  "The registry itself names this address to get tokens at: set the address that it knows of itself " +
+  "(ROOT_URL of Gitea and Forgejo, external_url of Harbor and GitLab) to one that works from here, " +
+  "with https:// where --registry-url has it";
+
 /** What a failure says, in the words of the runtime, and what it means. The first that fits holds. */
 const ADVICE: readonly (readonly [words: RegExp, advice: string])[] = [
+  [new RegExp(`${SENT_THERE}(?!.*certificate)`), TOKEN_SERVER_ADVICE],
   [
     /InvalidContentType|corrupt message|record overflow|wrong version number/i,
     "Something answers there, but does not speak TLS: if the registry speaks http, begin " +

@@ -19,6 +19,14 @@ for (
     ["Registry made no progress for 30 s", /--registry-timeout$/],
     ["tcp connect error: Network is unreachable (os error 101)", /firewall or a proxy/],
     ['Cannot list tags of "a": registry answered 503', /overloaded or fails/],
+    [
+      "Cannot get a token from localhost:3000, where the registry sends us: Connection refused",
+      /ROOT_URL of Gitea/,
+    ],
+    [
+      "Cannot get a token from git.lan, where the registry sends us: certificate: UnknownIssuer",
+      /--registry-ca-cert-path$/,
+    ],
   ] as const
 ) {
   Deno.test(`adviseNetwork() has advice for "${reason.slice(0, 60)}"`, () => {

@@ -5,7 +5,7 @@
  */
 
 import { describeError, type ErrorCode, type ServiceError } from "../errors.ts";
-import { adviseNetwork, SILENCE_ADVICE } from "../network_advice.ts";
+import { adviseNetwork, SILENCE_ADVICE, TOKEN_SERVER_ADVICE } from "../network_advice.ts";
 
 /** What is known of where firmware is looked for. */
 export interface Place {
@@ -45,17 +45,13 @@ const ADVICE: Partial<Readonly<Record<ErrorCode, Advice>>> = {
   "source-unavailable": (error) =>
     adviseNetwork(describeError(error)) ??
       "Look at --registry-url, and whether a firewall or a proxy lies between",
-  "source-timeout": () => SILENCE_ADVICE,
+  "source-timeout": (error) => adviseNetwork(describeError(error)) ?? SILENCE_ADVICE,
   "source-refused": (_error, { repository, hasCredentials }) =>
     hasCredentials
       ? `Are --registry-username and its password right, and may this user pull from ` +
         `${repository}? Some registries answer so where there is no such repository, too`
       : "The registry wants to know who asks: give --registry-username and --registry-password-file",
-  "source-invalid": (_error, { kind }) =>
-    kind === "layout"
-      ? "The folder holds no image layout that can be read: make it with oras or skopeo"
-      : "What answers there is not a registry, or another protocol: --registry-url is the registry's " +
-        "address without /v2/ or a repository, with https:// where it speaks TLS",
+  "source-invalid": adviseInvalid,
 };
 
 /**
@@ -98,6 +94,20 @@ function adviseUnknown(_error: ServiceError, place: Place, progress: Progress): 
 function pathAdvice(registry: string): string {
   const { pathname } = new URL(registry);
   return pathname === "/" ? "" : `Is ${pathname} the registry's own, or part of a name? `;
+}
+
+function adviseInvalid({ message }: ServiceError, { kind, repository }: Place): string {
+  if (kind === "layout") {
+    return "The folder holds no image layout that can be read: make it with oras or skopeo";
+  }
+  if (/^Cannot get a token|token server/.test(message)) return TOKEN_SERVER_ADVICE;
+  const advice =
+    "What answers there is not a registry, or another protocol: --registry-url is the registry's " +
+    "address without /v2/ or a repository, with https:// where it speaks TLS";
+  if (!message.endsWith("registry answered 404")) return advice;
+  const [owner = ""] = repository.split("/");
+  return `${advice}; Gitea and Forgejo answer so, too, where no user or organisation is called ` +
+    `"${owner}": there, --repository-prefix begins with the owner`;
 }
 
 function adviseArtifact(error: ServiceError, { repository }: Place): string {

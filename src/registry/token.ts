@@ -6,7 +6,8 @@
  */
 
 import * as v from "valibot";
-import { ServiceError } from "../errors.ts";
+import { isServiceError, ServiceError } from "../errors.ts";
+import { SENT_THERE } from "../network_advice.ts";
 import { reachOf } from "./addresses.ts";
 import type { Fetch } from "./fetch.ts";
 import { ensureOk, readJson } from "./response.ts";
@@ -65,13 +66,7 @@ export async function requestToken(fetch: Fetch, request: TokenRequest): Promise
   for (const scope of request.scope.split(" ").filter(Boolean)) {
     url.searchParams.append("scope", scope);
   }
-  const { authorization } = request;
-  const response = await fetch(url.href, {
-    method: "GET",
-    headers: authorization === undefined ? {} : { authorization },
-    kind: "token",
-    documentLimitBytes: TOKEN_BODY_LIMIT_BYTES,
-  });
+  const response = await ask(fetch, url, request);
   const action = `get a token from ${url.host}`;
   if (response.status === 404) {
     await response.body?.cancel();
@@ -95,6 +90,26 @@ export async function requestToken(fetch: Fetch, request: TokenRequest): Promise
     authorization: `Bearer ${token}`,
     expiresAtMs: request.now() + seconds * 1000 * (1 - TOKEN_EXPIRY_MARGIN),
   };
+}
+
+async function ask(fetch: Fetch, url: URL, request: TokenRequest): Promise<Response> {
+  const { registry, authorization } = request;
+  try {
+    return await fetch(url.href, {
+      method: "GET",
+      headers: authorization === undefined ? {} : { authorization },
+      kind: "token",
+      documentLimitBytes: TOKEN_BODY_LIMIT_BYTES,
+    });
+  } catch (error) {
+    const isSilent = isServiceError(error, "source-unavailable", "source-timeout");
+    if (!isSilent || url.host === registry.host) throw error;
+    // It is not the address that the operator has given which is silent, but one that he may not know.
+    throw new ServiceError(error.code, `Cannot get a token from ${url.host}, ${SENT_THERE}`, {
+      cause: error.cause ?? error,
+      retryAfterSeconds: error.retryAfterSeconds,
+    });
+  }
 }
 
 /**

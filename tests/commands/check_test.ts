@@ -279,6 +279,44 @@ for (const [code, cause, advice] of SILENCES) {
   });
 }
 
+for (
+  const [code, message, advice] of [
+    [
+      "source-unavailable",
+      "Cannot get a token from localhost:3000, where the registry sends us",
+      /^The registry itself names this address/,
+    ],
+    [
+      "source-timeout",
+      "Cannot get a token from localhost:3000, where the registry sends us",
+      /^The registry itself names this address/,
+    ],
+    [
+      "source-invalid",
+      "Cannot get a token from localhost:3000: the answer is 404",
+      /^The registry itself names this address/,
+    ],
+    [
+      "source-invalid",
+      "Registry names a token server that is not to be trusted: http://git.example",
+      /with https:\/\/ where --registry-url has it$/,
+    ],
+    [
+      "source-invalid",
+      `Cannot list tags of "${DEVICE}": registry answered 404`,
+      /^What answers there is not a registry.* where no user or organisation is called "factory": /,
+    ],
+    ["source-invalid", "Cannot list tags: registry answered 400", /speaks TLS$/],
+  ] as const
+) {
+  Deno.test(`check() knows what to try after ${code} ${message}`, async () => {
+    const source = new FakeSource();
+    source.failure = new ServiceError(code, message);
+    const { text } = await run(source);
+    assert.match(stepsOf(text, "Try")[0] ?? "", advice);
+  });
+}
+
 Deno.test("check() asks for credentials where there are none", async () => {
   const source = new FakeSource();
   source.failure = new ServiceError("source-refused", "401");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeError, type ErrorCode, isServiceError } from "../../src/errors.ts";
+import { describeError, type ErrorCode, isServiceError, ServiceError } from "../../src/errors.ts";
 import type { Fetch, FetchInit } from "../../src/registry/fetch.ts";
 import { requestToken, type Token, type TokenRequest } from "../../src/registry/token.ts";
 
@@ -138,6 +138,30 @@ Deno.test("requestToken() tells what a refusal means", async (t) => {
     });
   }
 });
+
+for (const code of ["source-unavailable", "source-timeout"] as const) {
+  Deno.test(`requestToken() says who has sent it where there is ${code}`, async () => {
+    const fetch: Fetch = () =>
+      Promise.reject(
+        new ServiceError(code, "Registry cannot be reached", {
+          cause: "Connection refused",
+          retryAfterSeconds: 7,
+        }),
+      );
+    await assert.rejects(requestToken(fetch, REQUEST), (error) => {
+      assert.ok(isServiceError(error, code));
+      assert.equal(
+        describeError(error),
+        "Cannot get a token from auth.example, where the registry sends us: Connection refused",
+      );
+      assert.equal(error.retryAfterSeconds, 7);
+      return true;
+    });
+    // The registry's own address is the operator's.
+    const own = { ...REQUEST, realm: "https://registry.example/v2/token" };
+    await assert.rejects(requestToken(fetch, own), { code, message: "Registry cannot be reached" });
+  });
+}
 
 Deno.test("requestToken() trusts a realm no more than the registry", async (t) => {
   const outside = "https://registry.example";

@@ -42,6 +42,16 @@ for (
       ["pump"],
     ],
     [
+      "a deletion, as registry 3 sends it",
+      [eventOf("delete", { mediaType: "", size: 0 })],
+      ["pump"],
+    ],
+    [
+      "a tag that is removed, as registry 3 sends it",
+      [eventOf("delete", { mediaType: "", digest: "", size: 0, tag: "1.0.0" })],
+      ["pump"],
+    ],
+    [
       "an envelope of many, each device once",
       [
         PUSH,
