@@ -4,7 +4,7 @@
  * @module
  */
 
-import { freePort } from "./free_port.ts";
+import { onFreePort } from "./free_port.ts";
 import type { Artifact } from "./manifest.ts";
 import {
   answerBlob,
@@ -166,17 +166,17 @@ export class FakeRegistry implements AsyncDisposable {
   }
 
   #listen(serve: (request: Request) => Promise<Response>): Deno.HttpServer<Deno.NetAddr> {
-    return Deno.serve({
+    const options = {
       hostname: "127.0.0.1",
-      // Of its own: nobody else answers there once this registry is gone.
-      port: freePort(),
       signal: this.#closing.signal,
-      onListen: () => {},
-      onError: (error) => {
+      onListen: (): void => {},
+      onError: (error: unknown): Response => {
         if (error instanceof ConnectionCut) return new Response(null, { status: 500 });
         throw error;
       },
-    }, serve);
+    };
+    // Of its own: nobody else answers there once this registry is gone.
+    return onFreePort((port) => Deno.serve({ ...options, port }, serve));
   }
 
   async #serveRegistry(request: Request): Promise<Response> {

@@ -38,6 +38,20 @@ export function freePort(path: string = join(testsCache(), "last-port")): number
   return port;
 }
 
+/**
+ * Listens on such a port in this process: on the next one where a program that is none of ours was
+ * faster.
+ */
+export function onFreePort<T>(listen: (port: number) => T): T {
+  for (;;) {
+    try {
+      return listen(freePort());
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+}
+
 /** What the last call gave; also where the file is new, or was spoilt. */
 function lastOf(text: string): number {
   const port = Number(text);

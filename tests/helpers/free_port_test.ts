@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run } from "./cache.ts";
 import { withFolder } from "./disk.ts";
-import { freePort } from "./free_port.ts";
+import { freePort, onFreePort } from "./free_port.ts";
 
 /** Ports that another process takes, a line each. */
 async function takenElsewhere(count: number): Promise<number[]> {
   const module = import.meta.resolve("./free_port.ts");
-  const program = `import { freePort } from "${module}";
+  const program = `import { freePort, onFreePort } from "${module}";
     for (let i = 0; i < ${count}; i++) console.log(freePort());`;
   const { success, stdout, stderr } = await run(Deno.execPath(), {
     args: ["eval", "--no-lock", program],
@@ -48,4 +48,20 @@ Deno.test("freePort() begins again at the end of its range, and after a spoilt f
       assert.equal(await Deno.readTextFile(path), String(port));
     }
   });
+});
+
+Deno.test("onFreePort() listens on the next port where one was taken in between", () => {
+  const tried: number[] = [];
+  using listener = onFreePort((port) => {
+    tried.push(port);
+    if (tried.length < 3) throw new Deno.errors.AddrInUse();
+    return Deno.listen({ hostname: "127.0.0.1", port });
+  });
+  assert.equal(new Set(tried).size, 3);
+  assert.equal(listener.addr.port, tried.at(-1));
+  const error = new Deno.errors.PermissionDenied();
+  const refused = (): never => {
+    throw error;
+  };
+  assert.throws(() => onFreePort(refused), (thrown) => thrown === error);
 });
