@@ -15,7 +15,7 @@ import type { Catalogue } from "./catalogue.ts";
 import type { Chance } from "./chance.ts";
 import type { Disk } from "./disk.ts";
 import type { Findings } from "./findings.ts";
-import { listTags, versionOf } from "./registry_state.ts";
+import { isWhole, listTags, versionOf } from "./registry_state.ts";
 import type { EventRelay } from "./relay.ts";
 import type { Service } from "./service.ts";
 
@@ -180,7 +180,12 @@ export class Publisher {
       ...{ version: versionOf(tag), digest },
       ...{ bytes: bytesOf(recipe), blobs: blobs.keys() },
     });
-    await untilDone(() => registry.push(repositoryOf(id), tag, artifact));
+    await untilDone(async () => {
+      await registry.push(repositoryOf(id), tag, artifact);
+      if (await isWhole(registry.target(repositoryOf(id)), digest)) return;
+      await registry.removeBlob(digest);
+      throw new Error(`Registry has a part of ${digest} only`);
+    });
     this.#repository(id).tags.set(tag, { recipe, digest });
     this.#options.findings.did(`pushed ${id}:${tag}, ${digest.slice(0, 15)}`);
   }

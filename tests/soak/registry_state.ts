@@ -41,23 +41,38 @@ export async function newestOf(target: PushTarget): Promise<Newest | undefined> 
   return { tag, version: versionOf(tag), digest };
 }
 
+/** Whether a manifest can be read back: not where the registry was killed while it wrote it. */
+export async function isWhole(target: PushTarget, digest: string): Promise<boolean> {
+  const response = await request(target, `manifests/${digest}`);
+  await response.body?.cancel();
+  return response.status !== 500;
+}
+
 /** A tag is a version, which may have a `v` before it. */
 export function versionOf(tag: string): string {
   return tag.replace(/^v/, "");
 }
 
 async function ask(
+  target: PushTarget,
+  path: string,
+  options: { readonly method?: string } = {},
+): Promise<Response> {
+  const response = await request(target, path, options);
+  if (response.ok || response.status === 404) return response;
+  throw new Error(`Cannot ask for ${path} of ${target.repository}: ${response.status}`);
+}
+
+async function request(
   { registryUrl, repository, credentials }: PushTarget,
   path: string,
   { method = "GET" }: { readonly method?: string } = {},
 ): Promise<Response> {
-  const response = await fetch(`${registryUrl}/v2/${repository}/${path}`, {
+  return await fetch(`${registryUrl}/v2/${repository}/${path}`, {
     method,
     headers: {
       accept: [MEDIA_TYPES.oci.manifest, MEDIA_TYPES.oci.index].join(", "),
       ...(credentials && { authorization: basicAuthorization(credentials) }),
     },
   });
-  if (response.ok || response.status === 404) return response;
-  throw new Error(`Cannot ask for ${path} of ${repository}: ${response.status}`);
 }
