@@ -8,10 +8,10 @@ import pLimit, { type LimitFunction } from "p-limit";
 import { describeError, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
 import type { Announced } from "./announced.ts";
-import type { BrokerSession } from "./broker.ts";
 import type { HomeAssistant } from "./home_assistant.ts";
 import { type AnnouncedFirmware, formatMessage, isSame } from "./message.ts";
 import type { Notification, Outbox } from "./outbox.ts";
+import type { BrokerSession } from "./session.ts";
 import type { Topics } from "./topics.ts";
 
 const log = logger("notifier");

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { ServiceError } from "../../src/errors.ts";
 import { Announced } from "../../src/notifier/announced.ts";
-import type { BrokerSession } from "../../src/notifier/broker.ts";
 import { Deliveries } from "../../src/notifier/deliveries.ts";
 import type { AnnouncedFirmware } from "../../src/notifier/message.ts";
 import { type Notification, Outbox } from "../../src/notifier/outbox.ts";
+import type { BrokerSession } from "../../src/notifier/session.ts";
 import { Topics } from "../../src/notifier/topics.ts";
 import { recordOf } from "../helpers/disk.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
