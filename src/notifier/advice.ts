@@ -66,6 +66,11 @@ const ADVICE: readonly (readonly [words: RegExp, advice: string])[] = [
     "ended, or does not know the user: look at its log",
   ],
   [
+    /keepalive timeout/i,
+    "The broker does not answer any more: see whether it stands still, as RabbitMQ does when memory " +
+    "or disk are short, and look for a firewall between",
+  ],
+  [
     /timeout|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/i,
     "Nothing answers there: look at host and port of --mqtt-url, and for a firewall between",
   ],

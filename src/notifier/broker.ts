@@ -218,14 +218,17 @@ export class MqttBroker implements Broker {
           onError: (error) => reason ??= describeError(error),
         });
         this.#client = client;
+        const drop = (): void => {
+          client.end(true);
+          end();
+        };
         client.on("connect", ({ properties = {} }) => {
           this.#knows5 ||= level === 5;
           const lack = lackOf(properties);
           if (lack !== undefined) {
             reason ??= lack;
             isLacking = true;
-            client.end(true);
-            return end();
+            return drop();
           }
           connectedAtMs = this.#now();
           this.#outage = undefined;
@@ -239,14 +242,13 @@ export class MqttBroker implements Broker {
         client.on("error", (error) => {
           reason ??= describeError(error);
           refusal = error.code;
+          // What is under way has failed with it just now, and must find the connection lost.
+          if (connectedAtMs !== undefined) drop();
         });
         client.on("disconnect", ({ reasonCode }) => {
           reason ??= `broker ended the connection with reason code ${reasonCode ?? 0}`;
         });
-        client.on("close", () => {
-          client.end(true);
-          end();
-        });
+        client.on("close", drop);
       } catch (error) {
         reason = describeError(error);
         end();

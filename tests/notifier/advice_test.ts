@@ -15,6 +15,7 @@ for (
     ["Client network socket disconnected before secure TLS connection was", /without TLS/],
     ["connection closed", /one for TLS, mqtts:\/\//],
     ["read ECONNRESET", /one for TLS, mqtts:\/\//],
+    ["Keepalive timeout", /stands still/],
     ["connack timeout", /a firewall between$/],
     ["Connection refused: Identifier rejected", /client_id/],
     [

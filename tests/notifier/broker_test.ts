@@ -324,6 +324,16 @@ Deno.test("MqttBroker fails what is under way when the connection breaks", async
   await assert.rejects(session?.publish("ota/pump", "x") ?? Promise.resolve());
 });
 
+Deno.test("MqttBroker has lost the connection before it fails what was under way on it", async () => {
+  // A broker that stands still, as RabbitMQ does with too little memory.
+  await using server = new ScriptedBroker(() => accepts(0x13, 0, 1));
+  await using client = new Client(server.port);
+  await client.until(() => client.sessions.length === 1);
+  const publishing = client.sessions[0]?.publish("ota/pump", "x");
+  assert.equal(await publishing?.catch(() => client.lost), 1);
+  assert.match(client.broker.outage?.reason ?? "", /^Keepalive timeout$/);
+});
+
 for (
   const [properties, inFlight] of [
     [[], 10],
