@@ -7,9 +7,32 @@
 /** What the runtime, TLS or the broker says, and what it means. The first one that fits holds. */
 const ADVICE: readonly (readonly [words: RegExp, advice: string])[] = [
   [
-    /not authorized|bad user ?name|username or password/i,
+    /not authorized/i,
+    "Give the user that the broker knows by --mqtt-username, and the password by " +
+    "--mqtt-password-file; or have the access list of the broker let the user read and write " +
+    "below --mqtt-topic, and write below --homeassistant-discovery-prefix",
+  ],
+  [
+    /bad user ?name|username or password/i,
     "Give the user that the broker knows by --mqtt-username, and the password by " +
     "--mqtt-password-file",
+  ],
+  [
+    /retain not supported|reason code 154/i,
+    "The broker is set up to keep no retained messages, without which devices that come later hear " +
+    "nothing: have it keep them",
+  ],
+  [
+    /QoS not supported|reason code 155/i,
+    "The broker is set up to confirm no messages, so that none could be relied on: have it take QoS 1",
+  ],
+  [
+    /packet too large|reason code 149/i,
+    "The broker is set up to take only short messages: have it take 8 KB",
+  ],
+  [
+    /protocol version/i,
+    "The broker wants another version of MQTT: leave --mqtt-protocol away, then 5 and 3.1.1 are tried",
   ],
   [
     /ECONNREFUSED/,
@@ -40,7 +63,12 @@ const ADVICE: readonly (readonly [words: RegExp, advice: string])[] = [
   [
     /^connection closed|ECONNRESET|EPIPE/,
     "The port may be one for TLS, mqtts:// or wss://, or of another protocol; or the broker has " +
-    "ended: look at its log",
+    "ended, or does not know the user: look at its log",
+  ],
+  [
+    /keepalive timeout/i,
+    "The broker does not answer any more: see whether it stands still, as RabbitMQ does when memory " +
+    "or disk are short, and look for a firewall between",
   ],
   [
     /timeout|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/i,
@@ -49,6 +77,11 @@ const ADVICE: readonly (readonly [words: RegExp, advice: string])[] = [
   [
     /identifier/i,
     "The broker refuses our name: leave client_id away in --mqtt-url, or give another",
+  ],
+  [
+    /reason code 142/,
+    "Somebody else has come with our name, and thrown us out: leave client_id away in --mqtt-url, " +
+    "or give each its own",
   ],
 ];
 

@@ -4,48 +4,32 @@
  * @module
  */
 
-// @deno-types="./mqtt_client.d.ts"
-import clientModule from "mqtt/lib/client";
 import { backoffMs, type PauseBounds } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { adviseBroker } from "./advice.ts";
-import type { Done, MqttClient } from "./mqtt_client.d.ts";
-import { OFFLINE } from "./presence.ts";
-import { type BrokerAddress, type BrokerTls, openStream } from "./stream.ts";
+import { createClient, type ProtocolLevel } from "./client.ts";
+import type { MqttClient } from "./mqtt_client.d.ts";
+import { type BrokerSession, lackOf, sessionOf } from "./session.ts";
+import type { BrokerAddress, BrokerTls } from "./stream.ts";
 import { timer } from "./timer.ts";
 
 const log = logger("notifier");
 
-/** The package's class. Only it is imported: all of the package is twice as large. */
-const Client = clientModule.default ?? clientModule;
-
-/** Protocol levels as they go over the wire: MQTT 5 and MQTT 3.1.1. */
-export type ProtocolLevel = 5 | 4;
-
 /** How long the broker may take to accept us, in milliseconds. */
-const CONNECT_TIMEOUT_MS = 10_000;
+const PATIENCE_MS = 10_000;
 
 /** Replicas that lost the same broker do not come back together. */
 const PAUSES: PauseBounds = { firstMs: 100, longestMs: 30_000 };
 
-/** How often the connection is proven, in seconds: half as much again without a sign ends it. */
-const KEEPALIVE_SECONDS = 15;
-
 /** A connection that held so long starts the pauses anew, in milliseconds. */
 const STABLE_MS = 5000;
 
-/** mosquitto takes 20 at once where it does not say otherwise, MQTT 3.1.1 has no way to say it. */
-const IN_FLIGHT = 10;
-
-/**
- * A broker of MQTT 5 keeps longer packets from us (3.1.2.11.4): it would hand on what anybody has
- * published, 256 MB at most. The longest of ours has a topic of 4 KB and 4 KiB of content.
- */
-const PACKET_LIMIT_BYTES = 64 * 1024;
-
 /** Refusals that mean the protocol: of MQTT 3.1.1 (3.2.2.3) and MQTT 5 (3.2.2.2). */
 const WRONG_PROTOCOL = [1, 0x84];
+
+/** What the package says of a broker that does not answer a CONNECT. */
+const NO_ANSWER = "connack timeout";
 
 /** A message that comes in. */
 export interface IncomingMessage {
@@ -55,16 +39,6 @@ export interface IncomingMessage {
   readonly payload: Uint8Array;
   /** Whether it was there before we subscribed. */
   readonly isRetained: boolean;
-}
-
-/** A connection as long as it holds. */
-export interface BrokerSession {
-  /** How many messages may be unconfirmed at once. */
-  readonly inFlight: number;
-  /** Publishes a retained message; settles with the broker's confirmation. */
-  publish(topic: string, payload: string): Promise<void>;
-  /** Subscribes; settles with the broker's confirmation. */
-  subscribe(filter: string): Promise<void>;
 }
 
 /** Told of what happens to the connection. */
@@ -109,6 +83,8 @@ export interface MqttBrokerOptions {
   readonly protocol: ProtocolLevel;
   /** Where the broker says `offline` when we are lost. */
   readonly willTopic: string;
+  /** How long the broker may take to accept us, in milliseconds. @default 10 s */
+  readonly patienceMs?: number;
   /** A steady clock in milliseconds. @default performance.now */
   readonly now?: () => number;
   /** A number from 0 up to 1. @default Math.random */
@@ -122,6 +98,8 @@ interface Ending {
   readonly reason: string;
   /** How long it held, in milliseconds; undefined where the broker never accepted us. */
   readonly heldMs: number | undefined;
+  /** Whether the broker has said that it does not want us as we are. */
+  readonly isRefusal: boolean;
   /** Whether the broker may want another protocol. */
   readonly isOtherProtocolWanted: boolean;
 }
@@ -133,7 +111,11 @@ export class MqttBroker implements Broker {
   readonly #closing = new AbortController();
   #level: ProtocolLevel;
   #client: MqttClient | undefined;
+  /** Whether the broker has accepted MQTT 5 before. */
+  #knows5 = false;
   #outage: BrokerOutage | undefined;
+  /** Reasons that were logged in this outage. */
+  readonly #said = new Set<string>();
   #running: Promise<void> = Promise.resolve();
 
   /**
@@ -179,21 +161,33 @@ export class MqttBroker implements Broker {
     const { random = Math.random, pause = timer } = this.#options;
     const { signal } = this.#closing;
     for (let failures = 0; !signal.aborted;) {
-      const { reason, heldMs, isOtherProtocolWanted } = await this.#connect(listener);
+      const ending = await this.#connect(listener);
       if (signal.aborted) break;
-      if (isOtherProtocolWanted) this.#level = this.#level === 5 ? 4 : 5;
-      this.#say(reason);
+      const { reason, heldMs, isOtherProtocolWanted } = ending;
+      const level = this.#level;
+      if (isOtherProtocolWanted) this.#level = level === 5 ? 4 : 5;
+      // That is no outage yet: many brokers know nothing but MQTT 3.1.1.
+      if (isOtherProtocolWanted && level === 5 && reason !== NO_ANSWER) {
+        log.debug("MQTT broker does not take MQTT 5, trying 3.1.1", { reason });
+        continue;
+      }
+      this.#say(ending);
       if (heldMs !== undefined && heldMs >= STABLE_MS) failures = 0;
       failures++;
       await pause(backoffMs(failures, random(), PAUSES), signal);
     }
   }
 
-  /** Once per outage, not at each attempt. */
-  #say(reason: string): void {
+  /**
+   * Once per outage, not at each attempt. What the broker says itself is said as well: it may have
+   * been away when we began, and refuse us now.
+   */
+  #say({ reason, isRefusal }: Ending): void {
     const outage = { reason, next: adviseBroker(reason) };
-    if (this.#outage === undefined) log.warn("MQTT broker cannot be reached", outage);
-    else log.debug("MQTT broker still cannot be reached", { reason });
+    if (this.#outage === undefined || (isRefusal && !this.#said.has(reason))) {
+      log.warn("MQTT broker cannot be reached", outage);
+    } else log.debug("MQTT broker still cannot be reached", { reason });
+    this.#said.add(reason);
     this.#outage = outage;
   }
 
@@ -204,6 +198,7 @@ export class MqttBroker implements Broker {
       let connectedAtMs: number | undefined;
       let reason: string | undefined;
       let refusal: unknown;
+      let isLacking = false;
       let isEnded = false;
       const end = (): void => {
         if (isEnded) return;
@@ -212,21 +207,34 @@ export class MqttBroker implements Broker {
         resolve({
           reason: reason ?? "connection closed",
           heldMs: connectedAtMs === undefined ? undefined : this.#now() - connectedAtMs,
-          // Some end the connection without a word.
+          isRefusal: connectedAtMs === undefined && (isLacking || typeof refusal === "number"),
           isOtherProtocolWanted: connectedAtMs === undefined && this.#options.protocol === 5 &&
-            (WRONG_PROTOCOL.includes(Number(refusal)) || reason === undefined),
+            (WRONG_PROTOCOL.includes(Number(refusal)) || this.#isSilent(reason)),
         });
       };
       try {
-        const client = this.#createClient(level, (error) => reason ??= describeError(error));
+        const client = createClient({
+          ...{ patienceMs: PATIENCE_MS, ...this.#options, level },
+          onError: (error) => reason ??= describeError(error),
+        });
         this.#client = client;
-        client.on("connect", ({ properties }) => {
+        const drop = (): void => {
+          client.end(true);
+          end();
+        };
+        client.on("connect", ({ properties = {} }) => {
+          this.#knows5 ||= level === 5;
+          const lack = lackOf(properties);
+          if (lack !== undefined) {
+            reason ??= lack;
+            isLacking = true;
+            return drop();
+          }
           connectedAtMs = this.#now();
           this.#outage = undefined;
+          this.#said.clear();
           log.info("MQTT broker is connected", { protocol: level === 5 ? "5" : "3.1.1" });
-          listener.connected(
-            sessionOf(client, Math.min(IN_FLIGHT, properties?.receiveMaximum ?? IN_FLIGHT)),
-          );
+          listener.connected(sessionOf(client, properties));
         });
         client.on("message", (topic, payload, { retain }) => {
           listener.received({ topic, payload, isRetained: retain });
@@ -234,14 +242,13 @@ export class MqttBroker implements Broker {
         client.on("error", (error) => {
           reason ??= describeError(error);
           refusal = error.code;
+          // What is under way has failed with it just now, and must find the connection lost.
+          if (connectedAtMs !== undefined) drop();
         });
         client.on("disconnect", ({ reasonCode }) => {
           reason ??= `broker ended the connection with reason code ${reasonCode ?? 0}`;
         });
-        client.on("close", () => {
-          client.end(true);
-          end();
-        });
+        client.on("close", drop);
       } catch (error) {
         reason = describeError(error);
         end();
@@ -249,53 +256,11 @@ export class MqttBroker implements Broker {
     });
   }
 
-  #createClient(
-    level: ProtocolLevel,
-    onError: (error: Error) => void,
-  ): MqttClient {
-    const { address, tls, credentials, clientId, willTopic } = this.#options;
-    return new Client(
-      (client) => {
-        const stream = openStream(client, address, tls);
-        // The package hands on only some errors.
-        stream.on("error", onError);
-        return stream;
-      },
-      {
-        protocolVersion: level,
-        clientId,
-        ...(credentials && { username: credentials.username }),
-        // MQTT 3.1.1, 3.1.2.9: no password without a user name.
-        ...(credentials && { password: credentials.password }),
-        clean: true,
-        keepalive: KEEPALIVE_SECONDS,
-        connectTimeout: CONNECT_TIMEOUT_MS,
-        reconnectPeriod: 0,
-        resubscribe: false,
-        timerVariant: "native",
-        ...(level === 5 && { properties: { maximumPacketSize: PACKET_LIMIT_BYTES } }),
-        will: {
-          topic: willTopic,
-          payload: encoder.encode(OFFLINE),
-          qos: 1,
-          retain: true,
-        },
-      },
-    );
+  /**
+   * Whether nothing was said: so do some that know nothing but MQTT 3.1.1. One that knows 5 is away
+   * then, behind something that takes its connections.
+   */
+  #isSilent(reason: string | undefined): boolean {
+    return !this.#knows5 && (reason === undefined || reason === NO_ANSWER);
   }
-}
-
-const encoder = new TextEncoder();
-
-/** What is under way when the connection ends fails with it: the client is ended by force then. */
-function sessionOf(client: MqttClient, inFlight: number): BrokerSession {
-  const settled = (start: (done: Done) => void): Promise<void> =>
-    new Promise((resolve, reject) => start((error) => error ? reject(error) : resolve()));
-  return {
-    inFlight,
-    publish: (topic, payload) =>
-      settled((done) => client.publish(topic, payload, { qos: 1, retain: true }, done)),
-    // QoS 0: within a connection nothing is lost, and brokers queue only so much of QoS 1.
-    subscribe: (filter) => settled((done) => client.subscribe(filter, { qos: 0 }, done)),
-  };
 }

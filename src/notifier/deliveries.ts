@@ -7,17 +7,21 @@
 import pLimit, { type LimitFunction } from "p-limit";
 import { describeError, isServiceError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { adviseBroker } from "./advice.ts";
 import type { Announced } from "./announced.ts";
-import type { BrokerSession } from "./broker.ts";
 import type { HomeAssistant } from "./home_assistant.ts";
 import { type AnnouncedFirmware, formatMessage, isSame } from "./message.ts";
 import type { Notification, Outbox } from "./outbox.ts";
+import type { BrokerSession } from "./session.ts";
 import type { Topics } from "./topics.ts";
 
 const log = logger("notifier");
 
 /** How long a notification rests that could not be published although the broker is there. */
 const RETRY_MS = 10_000;
+
+/** What a broker refuses again and again is not tried more often: it may be thousands of devices. */
+const LONGEST_RETRY_MS = 60_000;
 
 /** Told of what becomes of notifications, for metrics. */
 export interface DeliveryObserver {
@@ -36,7 +40,7 @@ export interface DeliveriesOptions {
   /** Where devices are told. */
   readonly topics: Topics;
   /** Told of devices, too; nobody is where it is undefined. */
-  readonly homeAssistant: HomeAssistant | undefined;
+  readonly homeAssistant: Pick<HomeAssistant, "knows" | "introduce"> | undefined;
   /** Where devices reach the service; then messages have an address. */
   readonly publicUrl?: string | undefined;
   /** Has the source confirm a device's firmware; throws a ServiceError. */
@@ -55,6 +59,10 @@ export class Deliveries {
   readonly #underWay = new Map<string, Promise<void>>();
   /** The connection, once it is known what the broker has. */
   #session: BrokerSession | undefined;
+  /** Devices of which the broker refused the last message. */
+  readonly #refused = new Set<string>();
+  /** Why, as far as it was said already: not for each of thousands of devices, again and again. */
+  readonly #said = new Set<string>();
 
   /**
    * Delivers nothing before there is a connection.
@@ -125,6 +133,7 @@ export class Deliveries {
 
   async #deliverAll(device: string, done: () => void): Promise<void> {
     const { outbox, pause } = this.#options;
+    let restMs = RETRY_MS;
     for (;;) {
       const notification = outbox.get(device);
       const session = this.#session;
@@ -135,13 +144,26 @@ export class Deliveries {
         else await this.#limit(() => this.#publish(session, notification));
       } catch (error) {
         if (this.#session !== session) continue;
-        const details = { device, reason: describeError(error) };
-        // That the source is away is said elsewhere, once for all devices.
-        if (isServiceError(error)) log.debug("Notification waits for the registry", details);
-        else log.warn("Notification cannot be published, trying again later", details);
-        await pause(RETRY_MS);
+        const reason = describeError(error);
+        if (isServiceError(error)) {
+          // That the source is away is said elsewhere, once for all devices.
+          log.debug("Notification waits for the registry", { device, reason });
+          await pause(RETRY_MS);
+        } else {
+          this.#sayRefused(device, reason);
+          await pause(restMs);
+          restMs = Math.min(restMs * 2, LONGEST_RETRY_MS);
+        }
       }
     }
+  }
+
+  #sayRefused(device: string, reason: string): void {
+    const details = { device, reason, next: adviseBroker(reason) };
+    if (this.#said.has(reason)) log.debug("Notification still cannot be published", details);
+    else log.warn("Notification cannot be published, trying again later", details);
+    this.#refused.add(device);
+    this.#said.add(reason);
   }
 
   /** Whether somebody may have published, or may be about to, what is newer. */
@@ -170,13 +192,19 @@ export class Deliveries {
   }
 
   async #publish(session: BrokerSession, notification: Notification): Promise<void> {
-    const { announced, homeAssistant } = this.#options;
+    const { outbox, announced, homeAssistant } = this.#options;
     const { device, firmware, always } = notification;
+    let rest = notification;
     if (always || !isSame(announced.atBroker(device), firmware)) {
       await this.#send(session, device, firmware);
+      if (always && outbox.get(device) === notification) {
+        // Where Home Assistant cannot be told, the device must not hear it again each time.
+        rest = { ...notification, always: false };
+        void outbox.put(rest);
+      }
     }
     if (homeAssistant?.knows(device) === false) await homeAssistant.introduce(session, device);
-    await this.#done(notification);
+    await this.#done(rest);
   }
 
   async #send(session: BrokerSession, device: string, firmware: AnnouncedFirmware): Promise<void> {
@@ -196,6 +224,7 @@ export class Deliveries {
 
   async #done(notification: Notification): Promise<void> {
     const { outbox, observer } = this.#options;
+    if (this.#refused.delete(notification.device) && this.#refused.size === 0) this.#said.clear();
     const removed = outbox.remove(notification);
     observer.mqttPending(outbox.size);
     await removed;

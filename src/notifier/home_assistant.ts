@@ -6,9 +6,9 @@
  */
 
 import { LRUCache } from "lru-cache";
-import type { BrokerSession } from "./broker.ts";
 import { InstalledVersions } from "./installed.ts";
 import { OFFLINE, ONLINE } from "./presence.ts";
+import type { BrokerSession } from "./session.ts";
 import type { Topics } from "./topics.ts";
 
 /** So many devices are remembered to have been told of; beyond it some are told of again. */

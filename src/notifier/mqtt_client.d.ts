@@ -41,6 +41,20 @@ export interface ClientOptions {
   };
 }
 
+/** What a broker of MQTT 5 says of itself when it accepts a client (3.2.2.3). */
+export interface ConnackProperties {
+  /** How many messages it takes that it has not confirmed yet. */
+  readonly receiveMaximum?: number;
+  /** The highest quality of service that it knows; 2 where it does not say. */
+  readonly maximumQoS?: number;
+  /** Whether it keeps retained messages. */
+  readonly retainAvailable?: boolean;
+  /** The longest packet that it takes, in bytes. */
+  readonly maximumPacketSize?: number;
+  /** Whether filters may hold `+` and `#`. */
+  readonly wildcardSubscriptionAvailable?: boolean;
+}
+
 /** Called with what went wrong, if anything did. */
 export type Done = (error?: Error | null) => void;
 
@@ -53,7 +67,7 @@ export class MqttClient {
   /** The broker has accepted. */
   on(
     event: "connect",
-    listener: (packet: { properties?: { receiveMaximum?: number } }) => void,
+    listener: (packet: { properties?: ConnackProperties }) => void,
   ): this;
   /** Something came in. */
   on(

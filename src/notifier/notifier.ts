@@ -7,13 +7,14 @@
 import { describeError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { Announced } from "./announced.ts";
-import type { Broker, BrokerOutage, BrokerSession, IncomingMessage } from "./broker.ts";
+import type { Broker, BrokerOutage, IncomingMessage } from "./broker.ts";
 import { Deliveries, type DeliveryObserver } from "./deliveries.ts";
 import { HomeAssistant } from "./home_assistant.ts";
 import { type AnnouncedFirmware, isSame, parseMessage } from "./message.ts";
 import { Outbox } from "./outbox.ts";
 import { OFFLINE, ONLINE } from "./presence.ts";
 import { Replicas } from "./replicas.ts";
+import type { BrokerSession } from "./session.ts";
 import { timer } from "./timer.ts";
 import { Topics } from "./topics.ts";
 

@@ -22,6 +22,7 @@ const tools = await mosquittoTools();
 const CONNECTED = "MQTT broker is connected";
 const LOST = "MQTT broker cannot be reached";
 const PUBLISHED = "Published firmware notification";
+const REFUSED = "Notification cannot be published, trying again later";
 
 const USER = { username: "gateway", password: "correct horse/battery" };
 
@@ -458,6 +459,54 @@ withBroker("strangers' topics make nobody ask the registry", async (setup) => {
   await gate.arrived();
   gate.open();
   assert.deepEqual(registry.requests.map(({ path }) => path), ["/v2/pump/tags/list?n=1000"]);
+});
+
+withBroker(
+  "a broker that takes only short messages is left in peace, and that is said",
+  async (setup) => {
+    push(setup.registry, "pump", "1.0.0");
+    await using otaflux = await serviceFor(setup);
+    await ask(otaflux, "pump");
+    const { reason, next } = await otaflux.logged(REFUSED, { device: "pump" });
+    assert.match(String(reason), /^Packet too large .* 200 bytes$/);
+    assert.match(String(next), /have it take 8 KB$/);
+    assert.equal(await metric(otaflux, "mqtt_connected"), 1);
+    assert.equal(await metric(otaflux, "mqtt_pending"), 1);
+  },
+  { lines: ["max_packet_size 200"] },
+);
+
+for (
+  const [line, reason] of [
+    ["retain_available false", "Connection refused: Retain not supported"],
+    ["max_qos 0", "Connection refused: QoS not supported"],
+  ] as const
+) {
+  withBroker(`a broker with ${line} is told from one that is away`, async (setup) => {
+    await using otaflux = await serviceFor(setup);
+    const record = await otaflux.logged(LOST);
+    assert.equal(record.reason, reason);
+    assert.match(String(record.next), /^The broker is set up to/);
+  }, { lines: [line] });
+}
+
+Deno.test({
+  name: "mosquitto: who may not publish is told so once, not for each device",
+  ignore: "skip" in tools,
+  fn: () =>
+    withFolder(async (folder) => {
+      if ("skip" in tools) return;
+      await Deno.writeTextFile(`${folder}/access`, "topic read ota/#\n");
+      await using registry = new FakeRegistry();
+      await using broker = await Mosquitto.start(tools, { lines: [`acl_file ${folder}/access`] });
+      for (const device of ["pump", "lamp"]) push(registry, device, "1.0.0");
+      await using otaflux = await serviceFor({ registry, broker });
+      await otaflux.logged(CONNECTED);
+      for (const device of ["pump", "lamp"]) await ask(otaflux, device);
+      const { next } = await otaflux.logged(REFUSED, { device: "pump" });
+      assert.match(String(next), /access list .* below --mqtt-topic/);
+      await otaflux.logged("Notification still cannot be published", { device: "lamp" });
+    }),
 });
 
 withBroker("Home Assistant finds an entity for each device", async (setup) => {

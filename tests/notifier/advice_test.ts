@@ -15,8 +15,21 @@ for (
     ["Client network socket disconnected before secure TLS connection was", /without TLS/],
     ["connection closed", /one for TLS, mqtts:\/\//],
     ["read ECONNRESET", /one for TLS, mqtts:\/\//],
+    ["Keepalive timeout", /stands still/],
     ["connack timeout", /a firewall between$/],
     ["Connection refused: Identifier rejected", /client_id/],
+    [
+      "Connection refused: Not authorized",
+      /access list .* let the user read and write below --mqtt-topic/,
+    ],
+    ["Publish error: Not authorized", /access list/],
+    ["Connection refused: Retain not supported", /have it keep them$/],
+    ["Connection refused: QoS not supported", /QoS 1$/],
+    ["Packet too large for the broker, which takes 100 bytes", /8 KB$/],
+    ["broker ended the connection with reason code 149", /8 KB$/],
+    ["Connection refused: Unacceptable protocol version", /leave --mqtt-protocol away/],
+    ["Connection refused: Unsupported Protocol Version", /leave --mqtt-protocol away/],
+    ["broker ended the connection with reason code 142", /client_id/],
     ["broker ended the connection with reason code 139", /what its log says$/],
   ] as const
 ) {

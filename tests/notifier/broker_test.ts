@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import {
   type BrokerListener,
-  type BrokerSession,
   type IncomingMessage,
   MqttBroker,
   type MqttBrokerOptions,
 } from "../../src/notifier/broker.ts";
+import type { BrokerSession } from "../../src/notifier/session.ts";
 import { freePort } from "../helpers/free_port.ts";
 import { CapturedLogs } from "../helpers/logs.ts";
 
@@ -14,11 +14,17 @@ const CONNACK_4 = [0x20, 2, 0, 0];
 const CONNACK_5 = [0x20, 3, 0, 0, 0];
 const WRONG_VERSION_4 = [0x20, 2, 0, 1];
 const WRONG_VERSION_5 = [0x20, 3, 0, 0x84, 0];
+const WRONG_PASSWORD_4 = [0x20, 2, 0, 4];
+
+/** A CONNACK of MQTT 5 that accepts, and says something of the broker. */
+function accepts(...properties: readonly number[]): readonly number[] {
+  return [0x20, 3 + properties.length, 0, 0, properties.length, ...properties];
+}
 
 /** Says what a broker answers to a CONNECT of a protocol level; undefined cuts the connection. */
 type Script = (level: number, attempt: number) => readonly number[] | undefined;
 
-/** Listens on a loopback port and answers CONNECTs by a script; whatever follows is left alone. */
+/** Listens on a loopback port and answers CONNECTs by a script; whatever follows is only noted. */
 class ScriptedBroker implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #connections = new Set<Deno.Conn>();
@@ -27,6 +33,9 @@ class ScriptedBroker implements AsyncDisposable {
   readonly levels: number[] = [];
   /** The CONNECTs themselves. */
   readonly connects: Uint8Array[] = [];
+  /** What was sent behind them, as it came. */
+  readonly following: Uint8Array[] = [];
+  #heard = Promise.withResolvers<void>();
 
   constructor(script: Script) {
     this.#serving = this.#accept(script);
@@ -34,6 +43,11 @@ class ScriptedBroker implements AsyncDisposable {
 
   get port(): number {
     return this.#listener.addr.port;
+  }
+
+  /** Waits until something is sent behind a CONNECT. */
+  async hears(): Promise<void> {
+    await this.#heard.promise;
   }
 
   /** Cuts all connections. */
@@ -65,7 +79,12 @@ class ScriptedBroker implements AsyncDisposable {
       const answer = script(bytes[8] ?? 0, this.levels.length);
       if (answer === undefined) return;
       await connection.write(new Uint8Array(answer));
-      while (await connection.read(bytes) !== null);
+      for (;;) {
+        const count = await connection.read(bytes);
+        if (count === null) return;
+        this.following.push(bytes.slice(0, count));
+        this.#heard.resolve();
+      }
     } catch {
       // Cut.
     } finally {
@@ -150,6 +169,108 @@ for (
   });
 }
 
+Deno.test("MqttBroker takes a broker that wants MQTT 3.1.1 for no outage, and does not wait", async () => {
+  for (const refusal of [WRONG_VERSION_5, WRONG_VERSION_4, undefined]) {
+    await using server = new ScriptedBroker((level) => level === 5 ? refusal : CONNACK_4);
+    using logs = new CapturedLogs();
+    await using client = new Client(server.port);
+    await client.until(() => client.sessions.length === 1);
+    assert.deepEqual([logs.messages("warn"), client.pauses], [[], []]);
+  }
+});
+
+Deno.test("MqttBroker falls back to MQTT 3.1.1 where the broker waits for more of a CONNECT of 5", async () => {
+  await using server = new ScriptedBroker((level) => level === 5 ? [] : CONNACK_4);
+  using logs = new CapturedLogs();
+  await using client = new Client(server.port, { patienceMs: 50 });
+  await client.until(() => client.sessions.length === 1);
+  assert.deepEqual(server.levels, [5, 4]);
+  // Nothing may be there at all: whoever looks at the log must not wait for a second attempt.
+  assert.match(String(logs.records.find(({ reason }) => reason)?.next), /^Nothing answers there/);
+});
+
+Deno.test("MqttBroker stays with MQTT 5 where the broker has taken it before", async () => {
+  await using server = new ScriptedBroker((_, attempt) =>
+    attempt === 1 || attempt > 3 ? CONNACK_5 : undefined
+  );
+  await using client = new Client(server.port);
+  await client.until(() => client.sessions.length === 1);
+  server.cut();
+  await client.until(() => client.sessions.length === 2);
+  assert.deepEqual(server.levels, [5, 5, 5, 5]);
+});
+
+Deno.test("MqttBroker says why it is refused in MQTT 3.1.1, not what came of MQTT 5", async () => {
+  for (const refusal of [WRONG_VERSION_5, undefined]) {
+    await using server = new ScriptedBroker((level) => level === 5 ? refusal : WRONG_PASSWORD_4);
+    using logs = new CapturedLogs();
+    await using client = new Client(server.port);
+    await client.until(() => client.pauses.length === 4);
+    assert.deepEqual(logs.messages("warn"), ["MQTT broker cannot be reached"]);
+    const { outage } = client.broker;
+    assert.equal(outage?.reason, "Connection refused: Bad username or password");
+    assert.match(outage.next, /--mqtt-username/);
+  }
+});
+
+Deno.test("MqttBroker says, once, why it is refused by a broker that was away before", async () => {
+  await using server = new ScriptedBroker((_, attempt) =>
+    attempt < 3 ? undefined : WRONG_PASSWORD_4
+  );
+  using logs = new CapturedLogs();
+  await using client = new Client(server.port, { protocol: 4 });
+  await client.until(() => client.pauses.length === 6);
+  const warnings = logs.records.filter(({ level }) => level === "warn");
+  assert.deepEqual(warnings.map(({ reason }) => reason), [
+    "connection closed",
+    "Connection refused: Bad username or password",
+  ]);
+});
+
+for (
+  const [properties, reason, next] of [
+    // Retain Available 0 (MQTT 5, 3.2.2.3.5), Maximum QoS 0 (3.2.2.3.4).
+    [[0x25, 0], "Retain not supported", /keep them$/],
+    [[0x24, 0], "QoS not supported", /QoS 1$/],
+  ] as const
+) {
+  Deno.test(`MqttBroker does not begin with a broker that says ${reason}`, async () => {
+    await using server = new ScriptedBroker(() => accepts(...properties));
+    using logs = new CapturedLogs();
+    await using client = new Client(server.port);
+    await client.until(() => client.pauses.length === 3);
+    assert.deepEqual([client.sessions, client.lost, server.following], [[], 0, []]);
+    assert.deepEqual(logs.messages("warn"), ["MQTT broker cannot be reached"]);
+    assert.deepEqual(logs.messages("info"), []);
+    assert.equal(client.broker.outage?.reason, reason);
+    assert.match(client.broker.outage.next, next);
+    assert.deepEqual([...new Set(server.levels)], [5], "MQTT 3.1.1 would change nothing");
+  });
+}
+
+Deno.test("MqttBroker subscribes to nothing where the broker takes no wildcards", async () => {
+  // Wildcard Subscription Available 0 (MQTT 5, 3.2.2.3.11).
+  await using server = new ScriptedBroker(() => accepts(0x28, 0));
+  await using client = new Client(server.port);
+  await client.until(() => client.sessions.length === 1);
+  const [session] = client.sessions;
+  await assert.rejects(session?.subscribe("ota/#") ?? Promise.resolve(), /Wildcard Subscriptions/);
+  const publishing = assert.rejects(session?.publish("ota/pump", "x") ?? Promise.resolve());
+  await server.hears();
+  assert.equal((server.following[0]?.[0] ?? 0) >> 4, 3, "a PUBLISH is the first thing");
+  server.cut();
+  await publishing;
+});
+
+Deno.test("MqttBroker keeps alive as often as the broker wants", async () => {
+  // Server Keep Alive of one second (MQTT 5, 3.2.2.3.14).
+  await using server = new ScriptedBroker(() => accepts(0x13, 0, 1));
+  await using client = new Client(server.port);
+  await client.until(() => client.sessions.length === 1);
+  await server.hears();
+  assert.deepEqual([...server.following[0] ?? []], [0xc0, 0], "PINGREQ");
+});
+
 Deno.test("MqttBroker does not stay with MQTT 3.1.1 where that does not help", async () => {
   await using server = new ScriptedBroker((_, attempt) => attempt < 5 ? undefined : CONNACK_5);
   await using client = new Client(server.port);
@@ -201,6 +322,16 @@ Deno.test("MqttBroker fails what is under way when the connection breaks", async
   server.cut();
   assert.deepEqual((await outcome).map(({ status }) => status), ["rejected", "rejected"]);
   await assert.rejects(session?.publish("ota/pump", "x") ?? Promise.resolve());
+});
+
+Deno.test("MqttBroker has lost the connection before it fails what was under way on it", async () => {
+  // A broker that stands still, as RabbitMQ does with too little memory.
+  await using server = new ScriptedBroker(() => accepts(0x13, 0, 1));
+  await using client = new Client(server.port);
+  await client.until(() => client.sessions.length === 1);
+  const publishing = client.sessions[0]?.publish("ota/pump", "x");
+  assert.equal(await publishing?.catch(() => client.lost), 1);
+  assert.match(client.broker.outage?.reason ?? "", /^Keepalive timeout$/);
 });
 
 for (

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { ServiceError } from "../../src/errors.ts";
 import { Announced } from "../../src/notifier/announced.ts";
-import type { BrokerSession } from "../../src/notifier/broker.ts";
 import { Deliveries } from "../../src/notifier/deliveries.ts";
+import type { HomeAssistant } from "../../src/notifier/home_assistant.ts";
 import type { AnnouncedFirmware } from "../../src/notifier/message.ts";
 import { type Notification, Outbox } from "../../src/notifier/outbox.ts";
+import type { BrokerSession } from "../../src/notifier/session.ts";
 import { Topics } from "../../src/notifier/topics.ts";
 import { recordOf } from "../helpers/disk.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { CapturedLogs } from "../helpers/logs.ts";
 
 const [V1, V2, V3] = ["1.0.0", "1.1.0", "1.2.0"].map((version, index) =>
   recordOf(firmwareBytes(100, index), version).firmware
@@ -34,12 +36,12 @@ class Bench {
   /** How long it is waited, in milliseconds, and what ends the waiting. */
   readonly pauses: { readonly ms: number; readonly end: () => void }[] = [];
 
-  constructor(outbox: Outbox) {
+  constructor(outbox: Outbox, homeAssistant?: Pick<HomeAssistant, "knows" | "introduce">) {
     this.deliveries = new Deliveries({
       outbox,
       announced: this.announced,
       topics: new Topics("ota"),
-      homeAssistant: undefined,
+      homeAssistant,
       refresh: async (device) => {
         this.refreshed.push(device);
         await Promise.resolve();
@@ -54,8 +56,10 @@ class Bench {
     });
   }
 
-  static async open(): Promise<Bench> {
-    return new Bench(await Outbox.open());
+  static async open(
+    homeAssistant?: Pick<HomeAssistant, "knows" | "introduce">,
+  ): Promise<Bench> {
+    return new Bench(await Outbox.open(), homeAssistant);
   }
 
   /** A connection that takes so many messages at once. */
@@ -210,6 +214,50 @@ Deno.test("Deliveries tries again, after a rest, what the broker refuses", async
   bench.pauses[0]?.end();
   await bench.confirm();
   assert.deepEqual(bench.told.slice(2), ["confirmed", "0 pending"]);
+});
+
+Deno.test("Deliveries says once why the broker refuses, of any number of devices, and rests longer", async () => {
+  const bench = await Bench.open();
+  using logs = new CapturedLogs();
+  bench.deliveries.begin(bench.session());
+  for (const device of ["pump", "lamp"]) bench.put(device, V1);
+  for (let round = 0; round < 5; round++) {
+    await idle();
+    for (const { reject } of bench.publications) reject(new Error("Not authorized"));
+    await idle();
+    assert.equal(bench.pauses.length, 2 * (round + 1));
+    for (const { end } of bench.pauses) end();
+  }
+  assert.deepEqual(
+    bench.pauses.filter((_, index) => index % 2 === 0).map(({ ms }) => ms),
+    [10_000, 20_000, 40_000, 60_000, 60_000],
+  );
+  const said = ["Notification cannot be published, trying again later"];
+  assert.deepEqual(logs.messages("warn"), said);
+  assert.match(String(logs.records.find(({ level }) => level === "warn")?.next), /access list/);
+  await bench.confirm();
+  // Once all is well again, what goes wrong is news.
+  bench.put("pump", V2, { replaces: V1 });
+  await idle();
+  bench.publications.at(-1)?.reject(new Error("Not authorized"));
+  await idle();
+  assert.deepEqual(logs.messages("warn"), [...said, ...said]);
+});
+
+Deno.test("Deliveries tells a device once where Home Assistant cannot be told", async () => {
+  const bench = await Bench.open({
+    knows: () => false,
+    introduce: () => Promise.reject(new Error("Not authorized")),
+  });
+  bench.deliveries.begin(bench.session());
+  bench.put("pump", V1, { always: true });
+  for (let round = 0; round < 3; round++) {
+    await bench.confirm();
+    for (const { end } of bench.pauses) end();
+  }
+  await bench.confirm();
+  assert.equal(bench.pauses.length, 4, "it is tried again");
+  assert.deepEqual(bench.published, ["pump 1.0.0"]);
 });
 
 Deno.test("Deliveries keeps what a lost connection took along for the next one, without a rest", async () => {
