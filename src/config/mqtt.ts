@@ -30,6 +30,8 @@ export interface MqttConfig {
   };
   /** Who we are there; anonymous without. */
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** Where the password is read again; undefined where it is always the same. */
+  readonly passwordFile: string | undefined;
   /** Our name there; a new one for each process without. */
   readonly clientId: string | undefined;
   /** The protocol's level as it goes over the wire: MQTT 5, or 4 for MQTT 3.1.1. */
@@ -67,6 +69,7 @@ export function resolveMqtt(values: SettingValues, files: FileAccess): MqttConfi
     address: addressOf(url, caCertificates.length > 0 || client !== undefined),
     tls: { caCertificates, client },
     credentials: credentials ?? credentialsOf(url),
+    passwordFile: values.mqttPasswordFile,
     clientId: url.searchParams.get("client_id") || undefined,
     protocol: values.mqttProtocol === "5" ? 5 : 4,
     topic: values.mqttTopic ?? "",

@@ -252,7 +252,7 @@ export const SETTINGS = {
   },
   mqttPasswordFile: {
     value: "path",
-    help: "file that holds the password of the broker's user",
+    help: "file that holds the password of the broker's user; read again when it is sent",
     kind: kinds.path,
   },
   mqttTopic: {

@@ -8,7 +8,7 @@ import { backoffMs, type PauseBounds } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { adviseBroker } from "./advice.ts";
-import { createClient, type ProtocolLevel } from "./client.ts";
+import { createClient, type Credentials, type ProtocolLevel } from "./client.ts";
 import type { MqttClient } from "./mqtt_client.d.ts";
 import { type BrokerSession, lackOf, sessionOf } from "./session.ts";
 import type { BrokerAddress, BrokerTls } from "./stream.ts";
@@ -76,7 +76,9 @@ export interface MqttBrokerOptions {
   /** For `mqtts` and `wss`. */
   readonly tls: BrokerTls;
   /** Who we are there; anonymous without. */
-  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  readonly credentials: Credentials | undefined;
+  /** Gives the password as it is now. @default that of the credentials, always */
+  readonly readPassword?: (() => Promise<string>) | undefined;
   /** Our name there; of two with the same name the broker keeps one. */
   readonly clientId: string;
   /** The protocol that is tried first; after 5 comes 4 where the broker does not know it. */
@@ -161,7 +163,9 @@ export class MqttBroker implements Broker {
     const { random = Math.random, pause = timer } = this.#options;
     const { signal } = this.#closing;
     for (let failures = 0; !signal.aborted;) {
-      const ending = await this.#connect(listener);
+      const credentials = await this.#credentials();
+      if (signal.aborted) break;
+      const ending = await this.#connect(listener, credentials);
       if (signal.aborted) break;
       const { reason, heldMs, isOtherProtocolWanted } = ending;
       const level = this.#level;
@@ -191,8 +195,15 @@ export class MqttBroker implements Broker {
     this.#outage = outage;
   }
 
+  async #credentials(): Promise<Credentials | undefined> {
+    const { credentials, readPassword } = this.#options;
+    return credentials && readPassword
+      ? { ...credentials, password: await readPassword() }
+      : credentials;
+  }
+
   /** One connection, from the attempt to the end. */
-  #connect(listener: BrokerListener): Promise<Ending> {
+  #connect(listener: BrokerListener, credentials: Credentials | undefined): Promise<Ending> {
     return new Promise((resolve) => {
       const level = this.#level;
       let connectedAtMs: number | undefined;
@@ -214,7 +225,7 @@ export class MqttBroker implements Broker {
       };
       try {
         const client = createClient({
-          ...{ patienceMs: PATIENCE_MS, ...this.#options, level },
+          ...{ patienceMs: PATIENCE_MS, ...this.#options, credentials, level },
           onError: (error) => reason ??= describeError(error),
         });
         this.#client = client;

@@ -27,6 +27,14 @@ const PACKET_LIMIT_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
 
+/** A user of the broker. */
+export interface Credentials {
+  /** Its name. */
+  readonly username: string;
+  /** Never logged. */
+  readonly password: string;
+}
+
 /** Options of {@linkcode createClient}. */
 export interface CreateClientOptions {
   /** Where the broker is. */
@@ -34,7 +42,7 @@ export interface CreateClientOptions {
   /** For `mqtts` and `wss`. */
   readonly tls: BrokerTls;
   /** Who we are there; anonymous without. */
-  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  readonly credentials: Credentials | undefined;
   /** Our name there. */
   readonly clientId: string;
   /** The protocol that is spoken. */

@@ -197,8 +197,9 @@ export class Deliveries {
     let rest = notification;
     if (always || !isSame(announced.atBroker(device), firmware)) {
       await this.#send(session, device, firmware);
-      if (always && outbox.get(device) === notification) {
-        // Where Home Assistant cannot be told, the device must not hear it again each time.
+      const isIntroduced = homeAssistant?.knows(device) !== false;
+      // Where Home Assistant cannot be told, the device must not hear it again each time.
+      if (always && !isIntroduced && outbox.get(device) === notification) {
         rest = { ...notification, always: false };
         void outbox.put(rest);
       }

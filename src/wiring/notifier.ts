@@ -10,6 +10,7 @@ import { MqttBroker } from "../notifier/broker.ts";
 import { MqttNotifier, type MqttNotifierOptions } from "../notifier/notifier.ts";
 import { Topics } from "../notifier/topics.ts";
 import { CannotStart } from "./cannot_start.ts";
+import { passwordReader } from "./password.ts";
 import { ownFolder } from "./storage.ts";
 
 /**
@@ -25,13 +26,14 @@ export async function createNotifier(
   parts: Pick<MqttNotifierOptions, "observer" | "refresh">,
 ): Promise<MqttNotifier | undefined> {
   if (mqtt === undefined) return undefined;
-  const { topic, publicUrl, homeAssistantPrefix, clientId, ...broker } = mqtt;
+  const { topic, publicUrl, homeAssistantPrefix, clientId, passwordFile, ...broker } = mqtt;
   try {
     return await MqttNotifier.start({
       ...parts,
       ...{ topic, publicUrl, homeAssistantPrefix },
       broker: new MqttBroker({
         ...broker,
+        readPassword: passwordReader(passwordFile, broker.credentials),
         // Replicas must differ: of two with the same name the broker keeps one.
         clientId: clientId ?? `otaflux-${crypto.randomUUID().slice(0, 8)}`,
         willTopic: new Topics(topic).state,

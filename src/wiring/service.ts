@@ -114,9 +114,10 @@ export class Service {
 }
 
 /** What is read and written once all that was configured has been read. */
-function accessOf({ source, cacheDirectory, edge }: Config): NeededAccess {
+function accessOf({ source, cacheDirectory, edge, mqtt }: Config): NeededAccess {
   const isReadAgain = edge.tls !== undefined || edge.deviceTokenFile !== undefined ||
-    source.kind === "layout" || source.passwordFile !== undefined;
+    source.kind === "layout" || source.passwordFile !== undefined ||
+    mqtt?.passwordFile !== undefined;
   return {
     read: cacheDirectory !== undefined || isReadAgain,
     write: cacheDirectory !== undefined,

@@ -11,11 +11,11 @@ import { CosignVerifier } from "../cosign/verifier.ts";
 import { describeError } from "../errors.ts";
 import type { FirmwareVerifier } from "../firmware/firmware.ts";
 import { LayoutSource } from "../layout/source.ts";
-import { PasswordFile } from "../password_file.ts";
 import { RegistryClient } from "../registry/client.ts";
 import type { RequestObserver } from "../registry/measure.ts";
 import { createTransport } from "../registry/transport.ts";
 import { CannotStart } from "./cannot_start.ts";
+import { passwordReader } from "./password.ts";
 import { ownFolder } from "./storage.ts";
 
 /** Answers what is asked of firmware, and of signatures. */
@@ -35,14 +35,11 @@ export function createSource(
   if (source.kind === "layout") {
     return new LayoutSource({ directory: source.directory, repositoryPrefix });
   }
-  const { url, credentials, passwordFile: path, caCertificates, timeoutMs } = source;
-  const passwordFile = path === undefined
-    ? undefined
-    : new PasswordFile(path, credentials?.password ?? "");
+  const { url, credentials, passwordFile, caCertificates, timeoutMs } = source;
   const fetch = createTransport({
     registry: url,
     credentials,
-    readPassword: passwordFile && ((): Promise<string> => passwordFile.read()),
+    readPassword: passwordReader(passwordFile, credentials),
     caCertificates,
     idleMs: timeoutMs,
     userAgent: `OtaFlux/${version}`,

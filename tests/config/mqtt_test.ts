@@ -54,6 +54,7 @@ Deno.test("readConfig() has defaults for all but the broker's address", () => {
     address: { protocol: "mqtt", hostname: "broker", port: 1883, path: "" },
     tls: { caCertificates: [], client: undefined },
     credentials: undefined,
+    passwordFile: undefined,
     clientId: undefined,
     protocol: 5,
     topic: "",

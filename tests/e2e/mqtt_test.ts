@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { type Certificates, makeCertificates } from "../helpers/certificates.ts";
 import { withFolder } from "../helpers/disk.ts";
@@ -235,6 +236,19 @@ withBroker("a password is shown, and neither it nor a wrong one is logged", asyn
     await otaflux.logged(CONNECTED);
     assert.doesNotMatch(JSON.stringify(otaflux.records), /correct/);
   }
+}, { user: USER });
+
+withBroker("a password that is changed in its file needs no restart", async (setup) => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "password");
+    await Deno.writeTextFile(path, "of yesterday\n");
+    const args = ["--mqtt-username", USER.username, "--mqtt-password-file", path];
+    await using otaflux = await serviceFor(setup, ...args);
+    await otaflux.logged(LOST);
+    await Deno.writeTextFile(path, `${USER.password}\n`);
+    await otaflux.logged(CONNECTED);
+    assert.doesNotMatch(JSON.stringify(otaflux.records), /yesterday|correct/);
+  });
 }, { user: USER });
 
 for (const protocol of ["5", "3.1.1"]) {

@@ -15,6 +15,7 @@ const CONNACK_5 = [0x20, 3, 0, 0, 0];
 const WRONG_VERSION_4 = [0x20, 2, 0, 1];
 const WRONG_VERSION_5 = [0x20, 3, 0, 0x84, 0];
 const WRONG_PASSWORD_4 = [0x20, 2, 0, 4];
+const WRONG_PASSWORD_5 = [0x20, 3, 0, 0x86, 0];
 
 /** A CONNACK of MQTT 5 that accepts, and says something of the broker. */
 function accepts(...properties: readonly number[]): readonly number[] {
@@ -369,4 +370,33 @@ Deno.test("MqttBroker has a broker of MQTT 5 keep long packets to itself", async
     const text = broker.connects.map((bytes) => bytes.join()).join();
     assert.equal(text.includes("39,0,1,0,0"), isSaid, text);
   }
+});
+
+Deno.test("MqttBroker shows the password as it is at each attempt", async () => {
+  const passwords = ["first", "second", "third"];
+  await using server = new ScriptedBroker((_, attempt) =>
+    attempt < 3 ? WRONG_PASSWORD_5 : CONNACK_5
+  );
+  await using client = new Client(server.port, {
+    credentials: { username: "gateway", password: "of the start" },
+    readPassword: () => Promise.resolve(passwords[server.connects.length] ?? "none"),
+  });
+  await client.until(() => client.sessions.length === 1);
+  const shown = server.connects.map((bytes) => new TextDecoder().decode(bytes));
+  for (const [index, password] of passwords.entries()) {
+    assert.ok(shown[index]?.endsWith(password), `${index} does not end with ${password}`);
+  }
+});
+
+Deno.test("MqttBroker does not connect where it is closed while the password is read", async () => {
+  await using server = new ScriptedBroker(() => CONNACK_5);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const client = new Client(server.port, {
+    credentials: { username: "gateway", password: "" },
+    readPassword: () => promise,
+  });
+  const closed = client.broker.close();
+  resolve("late");
+  await closed;
+  assert.equal(server.connects.length, 0);
 });
