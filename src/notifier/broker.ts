@@ -210,6 +210,7 @@ export class MqttBroker implements Broker {
       let reason: string | undefined;
       let refusal: unknown;
       let isLacking = false;
+      let isUnsent = false;
       let isEnded = false;
       const end = (): void => {
         if (isEnded) return;
@@ -220,7 +221,7 @@ export class MqttBroker implements Broker {
           heldMs: connectedAtMs === undefined ? undefined : this.#now() - connectedAtMs,
           isRefusal: connectedAtMs === undefined && (isLacking || typeof refusal === "number"),
           isOtherProtocolWanted: connectedAtMs === undefined && this.#options.protocol === 5 &&
-            (WRONG_PROTOCOL.includes(Number(refusal)) || this.#isSilent(reason)),
+            (WRONG_PROTOCOL.includes(Number(refusal)) || (!isUnsent && this.#isSilent(reason))),
         });
       };
       try {
@@ -253,6 +254,8 @@ export class MqttBroker implements Broker {
         client.on("error", (error) => {
           reason ??= describeError(error);
           refusal = error.code;
+          // Our CONNECT was never sent: nobody is there, or something in between drops it.
+          isUnsent = client.stream.writableLength > 0;
           // What is under way has failed with it just now, and must find the connection lost.
           if (connectedAtMs !== undefined) drop();
         });

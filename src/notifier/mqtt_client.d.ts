@@ -64,6 +64,8 @@ export class MqttClient {
   constructor(openStream: (client: MqttClient) => Duplex, options: ClientOptions);
   /** Whether the broker has accepted. */
   readonly connected: boolean;
+  /** The way to the broker, of the last connection. */
+  readonly stream: Duplex;
   /** The broker has accepted. */
   on(
     event: "connect",

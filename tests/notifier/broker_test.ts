@@ -190,6 +190,39 @@ Deno.test("MqttBroker falls back to MQTT 3.1.1 where the broker waits for more o
   assert.match(String(logs.records.find(({ reason }) => reason)?.next), /^Nothing answers there/);
 });
 
+Deno.test("MqttBroker stays with MQTT 5 where nothing could be said at all, as behind a firewall", async () => {
+  const levels: number[] = [];
+  const away = Promise.withResolvers<Response>();
+  let connections = 0;
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      if (++connections === 1) return away.promise;
+      const { socket, response } = Deno.upgradeWebSocket(request, { protocol: "mqtt" });
+      socket.binaryType = "arraybuffer";
+      // A CONNECT comes in several pieces.
+      const heard: number[] = [];
+      socket.onmessage = ({ data }): void => {
+        if (heard.length > 8) return;
+        heard.push(...new Uint8Array(data));
+        const level = heard[8];
+        if (level === undefined) return;
+        levels.push(level);
+        socket.send(new Uint8Array(level === 5 ? CONNACK_5 : CONNACK_4));
+      };
+      return response;
+    },
+  );
+  const { port } = server.addr;
+  await using client = new Client(port, {
+    address: { protocol: "ws", hostname: "127.0.0.1", port, path: "/mqtt" },
+    patienceMs: 1000,
+  });
+  await client.until(() => client.sessions.length === 1);
+  away.resolve(new Response());
+  assert.deepEqual([client.pauses.length > 0, levels.at(-1)], [true, 5]);
+});
+
 Deno.test("MqttBroker stays with MQTT 5 where the broker has taken it before", async () => {
   await using server = new ScriptedBroker((_, attempt) =>
     attempt === 1 || attempt > 3 ? CONNACK_5 : undefined
