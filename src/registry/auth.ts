@@ -67,13 +67,18 @@ export function withAuth(fetch: Fetch, options: AuthOptions): Fetch {
   };
 }
 
+/** A token, and what it was asked for: not always what we wanted it for. */
+interface ScopedToken extends Token {
+  readonly asked: string;
+}
+
 /** Knows what to say to a challenge. */
 class Authorizer {
   readonly #fetch: Fetch;
   readonly #options: AuthOptions;
   readonly #now: () => number;
   readonly #requests = new SingleFlight<Token>();
-  readonly #tokens = new LRUCache<string, Token>({
+  readonly #tokens = new LRUCache<string, ScopedToken>({
     maxSize: TOKENS_LIMIT_BYTES,
     sizeCalculation: ({ authorization }) => authorization.length,
   });
@@ -91,7 +96,7 @@ class Authorizer {
 
   /** What the registry took for this scope before, as far as it still holds. */
   async remembered(scope: string): Promise<string | undefined> {
-    return this.#wantsBasic ? await this.#basic() : this.#token(scope);
+    return this.#wantsBasic ? await this.#basic() : this.#token(scope)?.authorization;
   }
 
   /** What to say to the challenges; undefined where we have nothing that was not refused yet. */
@@ -102,10 +107,15 @@ class Authorizer {
     const bearer = challenges.find(isBearer);
     if (bearer !== undefined) {
       this.#wantsBasic = false;
+      // Azure wants another scope for tags than for all else in the same repository.
+      const asked = bearer.parameters.get("scope") ?? scope;
       const known = this.#token(scope);
       // Others that were refused in the meantime have asked for a new one already.
-      if (known !== undefined && known !== refused) return known;
-      const token = await this.#requests.join(scope, () => this.#request(bearer, scope));
+      if (known?.asked === asked && known.authorization !== refused) return known.authorization;
+      const token = await this.#requests.join(
+        JSON.stringify([scope, asked]),
+        () => this.#request(bearer, { scope, asked }),
+      );
       return token.authorization;
     }
     const basic = challenges.some(({ scheme }) => scheme === "basic")
@@ -116,9 +126,9 @@ class Authorizer {
     return basic;
   }
 
-  #token(scope: string): string | undefined {
+  #token(scope: string): ScopedToken | undefined {
     const token = this.#tokens.get(scope);
-    return token !== undefined && token.expiresAtMs > this.#now() ? token.authorization : undefined;
+    return token !== undefined && token.expiresAtMs > this.#now() ? token : undefined;
   }
 
   /** RFC 7617, in UTF-8. */
@@ -130,16 +140,19 @@ class Authorizer {
     return `Basic ${Buffer.from(`${username}:${password}`, "utf8").toString("base64")}`;
   }
 
-  async #request({ parameters }: Challenge, scope: string): Promise<Token> {
+  async #request(
+    { parameters }: Challenge,
+    { scope, asked }: { readonly scope: string; readonly asked: string },
+  ): Promise<Token> {
     const token = await requestToken(this.#fetch, {
       registry: this.#options.registry,
       realm: parameters.get("realm") ?? "",
       service: parameters.get("service"),
-      scope: parameters.get("scope") ?? scope,
+      scope: asked,
       authorization: await this.#basic(),
       now: this.#now,
     });
-    this.#tokens.set(scope, token);
+    this.#tokens.set(scope, { ...token, asked });
     return token;
   }
 }

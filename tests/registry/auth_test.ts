@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describeError, isServiceError } from "../../src/errors.ts";
 import { withAuth } from "../../src/registry/auth.ts";
 import { RegistryClient } from "../../src/registry/client.ts";
-import { createFetch, type Fetch } from "../../src/registry/fetch.ts";
+import { createFetch, type Fetch, type FetchInit } from "../../src/registry/fetch.ts";
 import { createTransport, type TransportOptions } from "../../src/registry/transport.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { FakeRegistry } from "../helpers/fake_registry.ts";
@@ -239,6 +239,33 @@ Deno.test("withAuth() lets a request that is refused late use the token of an ea
   refusal.resolve();
   assert.equal((await late).status, 200);
   assert.equal(tokens, 1);
+});
+
+/** As Azure does: tags want another scope than all else, and a token holds for its scope alone. */
+function azure(url: string, { headers }: FetchInit): Promise<Response> {
+  const { pathname, searchParams } = new URL(url);
+  if (pathname === "/token") {
+    return Promise.resolve(Response.json({ token: searchParams.get("scope"), expires_in: 300 }));
+  }
+  const scope = `repository:led:${pathname.endsWith("/tags/list") ? "metadata_read" : "pull"}`;
+  if (headers.authorization === `Bearer ${scope}`) return Promise.resolve(new Response());
+  const challenge = `Bearer realm="https://registry.example/token",scope="${scope}"`;
+  return Promise.resolve(
+    new Response(null, { status: 401, headers: { "www-authenticate": challenge } }),
+  );
+}
+
+Deno.test("withAuth() gets a token for each of two scopes, whatever comes at the same time", async () => {
+  const registry = new URL("https://registry.example");
+  const fetch = withAuth(azure, { registry, credentials: CREDENTIALS });
+  const ask = async (what: string): Promise<number> => {
+    const url = `https://registry.example/v2/led/${what}`;
+    const init = { method: "GET", headers: {}, scope: "repository:led:pull" } as const;
+    return (await fetch(url, init)).status;
+  };
+  const crowd = Array.from({ length: 10 }, () => ["tags/list", "manifests/1.0.0"]).flat();
+  assert.deepEqual(await Promise.all(crowd.map(ask)), crowd.map(() => 200));
+  for (const what of crowd) assert.equal(await ask(what), 200, what);
 });
 
 Deno.test("withAuth() does not repeat credentials that were just refused", async () => {
