@@ -21,7 +21,11 @@ export const TOKEN_SERVER_ADVICE: string =
 
 /** What a failure says, in the words of the runtime, and what it means. The first that fits holds. */
 const ADVICE: readonly (readonly [words: RegExp, advice: string])[] = [
-  [new RegExp(`${SENT_THERE}(?!.*certificate)`), TOKEN_SERVER_ADVICE],
+  [
+    new RegExp(`${SENT_THERE}(?!.*certificate)`),
+    `${TOKEN_SERVER_ADVICE}; if the address is right, as auth.docker.io of Docker Hub is, look for a ` +
+    "firewall or a proxy between",
+  ],
   [
     /InvalidContentType|corrupt message|record overflow|wrong version number/i,
     "Something answers there, but does not speak TLS: if the registry speaks http, begin " +

@@ -24,6 +24,10 @@ for (
       /ROOT_URL of Gitea/,
     ],
     [
+      "Cannot get a token from auth.docker.io, where the registry sends us: Connection refused",
+      /auth\.docker\.io of Docker Hub is, .* firewall or a proxy between$/,
+    ],
+    [
       "Cannot get a token from git.lan, where the registry sends us: certificate: UnknownIssuer",
       /--registry-ca-cert-path$/,
     ],
