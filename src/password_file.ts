@@ -45,9 +45,13 @@ export class PasswordFile {
    */
   async read(): Promise<string> {
     try {
-      const password = secretIn(await Deno.readTextFile(this.#path));
-      if (password === "") this.#complain("it is empty");
-      else this.#take(password);
+      // A pipe gave what it had at the start, and would be waited for without end.
+      if (!(await Deno.stat(this.#path)).isFile) this.#complain("it is no file");
+      else {
+        const password = secretIn(await Deno.readTextFile(this.#path));
+        if (password === "") this.#complain("it is empty");
+        else this.#take(password);
+      }
     } catch (error) {
       this.#complain(describeReadError(error));
     }

@@ -50,6 +50,21 @@ Deno.test("PasswordFile.read() gives the one before while the file cannot be use
   });
 });
 
+Deno.test("PasswordFile.read() does not wait for who would write into a pipe again", async () => {
+  await withFolder(async (folder) => {
+    using logs = new CapturedLogs();
+    const path = join(folder, "password");
+    const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
+    assert.ok(success);
+    // It waits until somebody reads.
+    const writer = new Deno.Command("sh", { args: ["-c", 'printf second > "$0"', path] }).spawn();
+    assert.equal(await new PasswordFile(path, "first").read(), "first");
+    assert.equal(await Deno.readTextFile(path), "second", "nobody has read it before");
+    await writer.status;
+    assert.deepEqual(logs.records.map(({ reason }) => reason), ["it is no file"]);
+  });
+});
+
 Deno.test("secretIn() takes away one line break at the end, and nothing else", () => {
   for (const secret of ["a", " a ", "a\nb", ""]) {
     for (const end of ["", "\n", "\r\n"]) assert.equal(secretIn(secret + end), secret);
