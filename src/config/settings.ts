@@ -53,7 +53,7 @@ export const SETTINGS = {
   },
   registryPasswordFile: {
     value: "path",
-    help: "file that holds the password, such as a systemd credential; read again when it is sent",
+    help: "file that holds the password; read again when it is sent",
     kind: kinds.path,
   },
   registryInsecure: {
