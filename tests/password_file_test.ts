@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { PasswordFile, secretIn } from "../src/password_file.ts";
+import { PasswordFile, passwordReader, secretIn } from "../src/password_file.ts";
 import { withFolder } from "./helpers/disk.ts";
 import { CapturedLogs } from "./helpers/logs.ts";
 
@@ -70,4 +70,17 @@ Deno.test("secretIn() takes away one line break at the end, and nothing else", (
     for (const end of ["", "\n", "\r\n"]) assert.equal(secretIn(secret + end), secret);
   }
   assert.equal(secretIn("a\n\n"), "a\n");
+});
+
+Deno.test("passwordReader() reads where there is a file, and only there", async () => {
+  const credentials = { password: "first" };
+  assert.equal(passwordReader(undefined, credentials), undefined);
+  await withFolder(async (folder) => {
+    const path = join(folder, "password");
+    assert.equal(passwordReader(path, undefined), undefined);
+    const read = passwordReader(path, credentials);
+    assert.equal(await read?.(), "first");
+    await Deno.writeTextFile(path, "second");
+    assert.equal(await read?.(), "second");
+  });
 });

@@ -9,8 +9,8 @@ import { describeError } from "../errors.ts";
 import { MqttBroker } from "../notifier/broker.ts";
 import { MqttNotifier, type MqttNotifierOptions } from "../notifier/notifier.ts";
 import { Topics } from "../notifier/topics.ts";
+import { passwordReader } from "../password_file.ts";
 import { CannotStart } from "./cannot_start.ts";
-import { passwordReader } from "./password.ts";
 import { ownFolder } from "./storage.ts";
 
 /**

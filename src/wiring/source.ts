@@ -11,11 +11,11 @@ import { CosignVerifier } from "../cosign/verifier.ts";
 import { describeError } from "../errors.ts";
 import type { FirmwareVerifier } from "../firmware/firmware.ts";
 import { LayoutSource } from "../layout/source.ts";
+import { passwordReader } from "../password_file.ts";
 import { RegistryClient } from "../registry/client.ts";
 import type { RequestObserver } from "../registry/measure.ts";
 import { createTransport } from "../registry/transport.ts";
 import { CannotStart } from "./cannot_start.ts";
-import { passwordReader } from "./password.ts";
 import { ownFolder } from "./storage.ts";
 
 /** Answers what is asked of firmware, and of signatures. */
