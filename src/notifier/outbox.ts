@@ -67,6 +67,8 @@ export class Outbox {
   /** A file is written by one at a time. */
   readonly #turns = new Turns();
   readonly #limit = pLimit(CONCURRENT_WRITES);
+  /** Whether the last one could not be kept: that is said once, not for each of all devices. */
+  #isFailing = false;
 
   private constructor(directory: string | undefined) {
     this.#directory = directory;
@@ -166,8 +168,12 @@ export class Outbox {
       const content = { device, always, firmware: { version, digest, size, crc32, sha256 } };
       await writeWhole(`${path}.json`, JSON.stringify(content), `${path}.draft`);
       await storing(() => syncFolder(directory));
+      this.#isFailing = false;
     } catch (error) {
-      log.warn("Notification cannot be kept on disk", { device, reason: describeError(error) });
+      const details = { device, reason: describeError(error) };
+      if (this.#isFailing) log.debug("Notification still cannot be kept on disk", details);
+      else log.warn("Notification cannot be kept on disk", details);
+      this.#isFailing = true;
     }
   }
 

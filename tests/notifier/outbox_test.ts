@@ -84,6 +84,24 @@ Deno.test("Outbox.open() says what it is that a folder cannot hold", async () =>
   });
 });
 
+Deno.test("Outbox says once that the disk refuses, and again only after it took something", async () => {
+  await withFolder(async (folder) => {
+    const directory = `${folder}/notifications`;
+    const outbox = await Outbox.open(directory);
+    using logs = new CapturedLogs();
+    const warnings = (): readonly string[] => logs.messages("warn");
+    const refuse = (): Promise<void> => Deno.remove(directory, { recursive: true });
+    await refuse();
+    for (const device of ["pump", "lamp"]) await outbox.put(notificationOf(device, "1.0.0"));
+    assert.equal(warnings().length, 1);
+    await Deno.mkdir(directory);
+    await outbox.put(notificationOf("door", "1.0.0"));
+    await refuse();
+    for (const device of ["pump", "lamp"]) await outbox.put(notificationOf(device, "1.1.0"));
+    assert.equal(warnings().length, 2);
+  });
+});
+
 Deno.test("Outbox goes on in memory where the disk refuses", async () => {
   await withFolder(async (folder) => {
     const directory = `${folder}/notifications`;
