@@ -25,8 +25,6 @@ const KEEPALIVE_SECONDS = 15;
  */
 const PACKET_LIMIT_BYTES = 64 * 1024;
 
-const encoder = new TextEncoder();
-
 /** A user of the broker. */
 export interface Credentials {
   /** Its name. */
@@ -83,7 +81,7 @@ export function createClient(
       ...(level === 5 && { properties: { maximumPacketSize: PACKET_LIMIT_BYTES } }),
       will: {
         topic: willTopic,
-        payload: encoder.encode(OFFLINE),
+        payload: new TextEncoder().encode(OFFLINE),
         qos: 1,
         retain: true,
       },

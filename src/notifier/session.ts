@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import type { ConnackProperties, Done, MqttClient } from "./mqtt_client.d.ts";
 
 /** mosquitto takes 20 at once where it does not say otherwise, MQTT 3.1.1 has no way to say it. */
@@ -15,8 +16,6 @@ const IN_FLIGHT = 10;
  * the topic's length, 2 of the identifier, 1 of no properties.
  */
 const PUBLISH_OVERHEAD_BYTES = 10;
-
-const encoder = new TextEncoder();
 
 /** A connection as long as it holds. */
 export interface BrokerSession {
@@ -59,7 +58,7 @@ export function sessionOf(
   return {
     inFlight: Math.min(IN_FLIGHT, receiveMaximum),
     publish: async (topic, payload) => {
-      const length = encoder.encode(topic).length + encoder.encode(payload).length;
+      const length = Buffer.byteLength(topic) + Buffer.byteLength(payload);
       // The broker would end the connection (3.2.2.3.6), again and again.
       if (length + PUBLISH_OVERHEAD_BYTES > maximumPacketSize) {
         throw new Error(`Packet too large for the broker, which takes ${maximumPacketSize} bytes`);

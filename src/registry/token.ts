@@ -104,7 +104,7 @@ async function ask(fetch: Fetch, url: URL, request: TokenRequest): Promise<Respo
   } catch (error) {
     const isSilent = isServiceError(error, "source-unavailable", "source-timeout");
     if (!isSilent || url.host === registry.host) throw error;
-    // It is not the address that the operator has given which is silent, but one that he may not know.
+    // What is silent is not at the address that the operator has given, and may be unknown there.
     throw new ServiceError(error.code, `Cannot get a token from ${url.host}, ${SENT_THERE}`, {
       cause: error.cause ?? error,
       retryAfterSeconds: error.retryAfterSeconds,

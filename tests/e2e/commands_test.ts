@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run } from "../helpers/cache.ts";
-import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
 import { freePort } from "../helpers/free_port.ts";
+import { Otaflux, runOtaflux } from "../helpers/otaflux.ts";
 
 Deno.test("healthcheck ends with 0 and without a word where the service is ready", async () => {
   await using otaflux = await Otaflux.start({ args: ["--layout-dir", "/"] });

@@ -10,6 +10,7 @@ import { skopeoPush } from "../helpers/skopeo.ts";
 import { SUBJECT_LACKS_ZSTD } from "../helpers/subject.ts";
 
 const tool = await debianTool("docker-registry");
+const skopeo = await debianTool("skopeo");
 const skip = "skip" in tool;
 
 /** A test against Debian's `docker-registry`, which asks for user and password. */
@@ -94,8 +95,6 @@ for (
     assert.deepEqual(await update(otaflux, "index"), expected);
   });
 }
-
-const skopeo = await debianTool("skopeo");
 
 Deno.test({
   name: "docker-registry: the file of an image that skopeo compresses as zstd:chunked is unpacked",

@@ -3,9 +3,9 @@ import type { Status } from "../../src/status/status.ts";
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { Otaflux } from "../helpers/otaflux.ts";
 import * as faults from "../helpers/registry/faults.ts";
-import { freePort } from "../helpers/free_port.ts";
 
 const PASSWORD = "correct-horse-battery";
 

@@ -122,15 +122,11 @@ export class DockerRegistry implements AsyncDisposable {
     await deleteManifest(this.target(repository), digest);
   }
 
-  /**
-   * Takes a blob out of the storage, so that it can be pushed anew. One that is killed while it
-   * writes a manifest keeps a part of it, answers 500 to whoever asks for it, and never writes it
-   * again: it sees that there is a file (2.8.2).
-   */
-  async removeBlob(digest: string): Promise<void> {
+  /** The file that a blob has in the storage, or would have. */
+  blobPath(digest: string): string {
     const [algorithm = "", hex = ""] = digest.split(":");
     const blobs = join(this.#directory, "storage/docker/registry/v2/blobs");
-    await Deno.remove(join(blobs, algorithm, hex.slice(0, 2), hex, "data"));
+    return join(blobs, algorithm, hex.slice(0, 2), hex, "data");
   }
 
   /** Names a repository to the functions of `push.ts`, with the credentials that it takes. */

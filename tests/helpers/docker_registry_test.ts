@@ -128,12 +128,3 @@ test("DockerRegistry.start() says why the process ended", async () => {
     message: /^Cannot start .*\n.*no such file/s,
   });
 });
-
-test("DockerRegistry.removeBlob() makes room for a manifest to be pushed anew", async () => {
-  await using registry = await start();
-  await registry.push(REPOSITORY, "1.0.0", ARTIFACT);
-  await registry.removeBlob(ARTIFACT.digest);
-  assert.notEqual((await ask(registry, `${REPOSITORY}/manifests/1.0.0`))[0], 200);
-  await registry.push(REPOSITORY, "1.0.0", ARTIFACT);
-  assert.deepEqual(await ask(registry, `${REPOSITORY}/manifests/1.0.0`), [200, ARTIFACT.manifest]);
-});

@@ -33,8 +33,7 @@ export function freePort(path: string = join(testsCache(), "last-port")): number
   do {
     port = port < LAST ? port + 1 : FIRST;
   } while (!isFree(port));
-  // Of five digits always: it takes the place of the one before.
-  file.writeSync(new TextEncoder().encode(String(port)));
+  Deno.writeTextFileSync(path, String(port));
   return port;
 }
 

@@ -5,6 +5,7 @@ import { createTransport, type TransportOptions } from "../../src/registry/trans
 import { orasArtifact } from "../helpers/artifacts.ts";
 import { FakeRegistry } from "../helpers/fake_registry.ts";
 import { firmwareBytes } from "../helpers/firmware_bytes.ts";
+import { freePort } from "../helpers/free_port.ts";
 import {
   basicAuthorization,
   type BearerAuth,
@@ -18,7 +19,6 @@ import {
   status,
   tooManyRequests,
 } from "../helpers/registry/faults.ts";
-import { freePort } from "../helpers/free_port.ts";
 
 const CREDENTIALS = { username: "robot$säge", password: "s3cret:ü" };
 const WRONG = { username: "robot", password: "wr0ng" };
